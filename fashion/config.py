@@ -1,0 +1,138 @@
+"""The configurations of this project. Each docstring is a lab note: what, from what, how long."""
+
+from fashion.categories import NAMES
+from mrcnn.config import Config
+
+
+class FashionConfig(Config):
+    """What all configurations for clothes share.
+
+    Thresholds are those of Zhang & Zhang 2020 (Mask R-CNN on DeepFashion2): a detection is shown
+    from a score of 0.7 on, proposals are thinned at 0.7, 1,000 of them are looked at.
+    """
+
+    CLASS_NAMES = ("BG", *NAMES)
+    NUM_CLASSES = len(CLASS_NAMES)
+    # DeepFashion2's photos show eight items at most.
+    MAX_GT_INSTANCES = 16
+    DETECTION_MIN_CONFIDENCE = 0.7
+    RPN_NMS_THRESHOLD = 0.7
+    POST_NMS_ROIS_INFERENCE = 1000
+    STEPS_PER_EPOCH = None
+
+    # Weights this configuration may start from, the first by default; a path is always allowed.
+    START_WEIGHTS = ("random",)
+
+
+class DeepFashion2Config(FashionConfig):
+    """ResNet-101 FPN on square 1024 images, from Matterport's COCO weights.
+
+    python fashion/fashion.py train --weights=coco
+
+    Weights: `mask_rcnn_coco.h5` of Matterport's release v2.0, its class heads left out. Schedule:
+    `paper`, rate 1e-5 divided by 10 every 2,000 iterations, 8,000 in all (Zhang & Zhang 2020,
+    section 3); for a longer training `--schedule=matterport` or `--schedule=1x`.
+    """
+
+    NAME = "deepfashion2"
+    BACKBONE = "resnet101"
+    IMAGE_RESIZE_MODE = "square"
+    IMAGE_MIN_DIM = 800
+    IMAGE_MAX_DIM = 1024
+    IMAGES_PER_GPU = 2
+    SCHEDULE = "paper"
+    OPTIMIZER = "adam"
+    HEAD_LEARNING_RATE_MULTIPLIER = 10.0
+    # 30:1 between short sleeve tops and short sleeve outwear: categories in fewer than one image
+    # of twenty are repeated.
+    REPEAT_FACTOR_THRESHOLD = 0.05
+    START_WEIGHTS = ("coco", "random")
+
+
+class MatchRCNNConfig(FashionConfig):
+    """The detector of Match R-CNN (DeepFashion2, arXiv 1901.07973, section 4.2).
+
+    python fashion/fashion.py train --config=match_rcnn --weights=imagenet
+
+    ResNet-50 FPN; shortest side 800, longest at most 1333; SGD with momentum, batch 16, rate 0.02
+    divided by 10 after epochs 8 and 11, twelve epochs. The authors used 8 GPUs with 2 images each;
+    here 2 images a step, accumulated eight times, give the same batch on one GPU.
+    """
+
+    NAME = "match_rcnn"
+    BACKBONE = "resnet50"
+    IMAGE_RESIZE_MODE = "shortest"
+    IMAGE_MIN_DIM = 800
+    IMAGE_MAX_DIM = 1333
+    IMAGES_PER_GPU = 2
+    ACCUMULATION_STEPS = 8
+    SCHEDULE = "1x"
+    LEARNING_RATE = 0.02
+    OPTIMIZER = "sgd"
+    WARMUP_STEPS = 500
+    START_WEIGHTS = ("imagenet", "random")
+
+
+class TinyConfig(FashionConfig):
+    """A small detector that learns on two CPU cores in minutes: the demo, the tests, first tries.
+
+    python fashion/fashion.py demo
+
+    ResNet-18 at half width on 256 px images, everything else narrow to match, from random weights
+    with batch norm that trains.
+    """
+
+    NAME = "tiny"
+    BACKBONE = "resnet18"
+    BACKBONE_WIDTH = 0.5
+    TRAIN_BN = None
+    IMAGE_RESIZE_MODE = "square"
+    IMAGE_MIN_DIM = 0
+    IMAGE_MAX_DIM = 256
+    TOP_DOWN_PYRAMID_SIZE = 64
+    RPN_CHANNELS = 64
+    RPN_ANCHOR_SCALES = (24, 48, 80, 128, 200)
+    RPN_TRAIN_ANCHORS_PER_IMAGE = 64
+    PRE_NMS_LIMIT = 600
+    POST_NMS_ROIS_TRAINING = 100
+    POST_NMS_ROIS_INFERENCE = 100
+    TRAIN_ROIS_PER_IMAGE = 32
+    # A garment fills a quarter of the picture: at 224 all would pool from P2.
+    FPN_CANONICAL_SIZE = 112
+    FPN_CLASSIF_FC_LAYERS_SIZE = 256
+    MASK_CHANNELS = 64
+    MASK_CONVS = 2
+    MAX_GT_INSTANCES = 8
+    IMAGES_PER_GPU = 8
+    PRECISION = "mixed_bfloat16"
+    OPTIMIZER = "adam"
+    LEARNING_RATE = 0.002
+    WARMUP_STEPS = 50
+    SCHEDULE = "one_cycle"
+    WORKERS = 0
+
+
+class ViaConfig(FashionConfig):
+    """A data set of one's own, drawn in VIA: about a hundred photos, a few classes.
+
+    python fashion/fashion.py train --config=via --dataset=DIR --weights=coco
+
+    Matterport's road: COCO weights, heads first, then all; longest side 1024, two images a GPU, 20
+    epochs (the afternoon of sugi-chan/clothes_segmentation, 2018).
+    """
+
+    NAME = "via"
+    BACKBONE = "resnet101"
+    IMAGE_RESIZE_MODE = "square"
+    IMAGE_MIN_DIM = 800
+    IMAGE_MAX_DIM = 1024
+    IMAGES_PER_GPU = 2
+    MAX_GT_INSTANCES = 50
+    SCHEDULE = "matterport"
+    STEPS_PER_EPOCH = 100
+    START_WEIGHTS = ("coco",)
+
+
+CONFIGS = {
+    config.NAME: config for config in (DeepFashion2Config, MatchRCNNConfig, TinyConfig, ViaConfig)
+}

@@ -1,0 +1,1 @@
+"""From pixels to the pyramid: ResNet and the feature pyramid network."""

@@ -1,0 +1,1 @@
+"""Keras layers with plain arguments: RoIAlign, non-maximum suppression, batch norm."""

@@ -1,0 +1,227 @@
+"""The map: how the parts make a training graph and an inference graph.
+
+    image -> backbone -> pyramid -> RPN -> proposals (ROI) -> heads
+                                     |         training: sampled ROIs -> named losses
+                                  targets      inference: detections -> masks, ...
+
+Both graphs are functional Keras models wired from the same layers, so they share their weights,
+and every stage worth looking at is a layer with a name. Ground truth enters the training graph as
+inputs; its outputs are the losses. The batch dimension is free, all others are static.
+
+Letters: B batch, H and W image sides, G = MAX_GT_INSTANCES, A anchors, R proposals, T sampled
+ROIs, P positives (a prefix of T), D detections, C classes with background.
+"""
+
+import keras
+import numpy as np
+from keras import ops
+
+from mrcnn import anchors, boxes
+from mrcnn.backbone.fpn import feature_pyramid
+from mrcnn.backbone.resnet import resnet
+from mrcnn.heads.box import BoxHead
+from mrcnn.heads.mask import MaskHead
+from mrcnn.layers.stage import SharedLayers, Stage
+from mrcnn.rpn import AnchorTargets, proposals, rpn_head, rpn_losses
+from mrcnn.sampling import SampleRois
+
+
+def _box_head(config, layers, align):
+    return BoxHead(
+        layers, align, config.NUM_CLASSES, config.POOL_SIZE, config.FPN_CLASSIF_FC_LAYERS_SIZE,
+        config.TRAIN_BN, config.BBOX_STD_DEV, config.class_weights(), config.BBOX_LOSS_BETA,
+        config.BBOX_LOSS_NORMALIZER,
+        detection={
+            "count": config.DETECTION_MAX_INSTANCES,
+            "min_score": config.DETECTION_MIN_CONFIDENCE,
+            "nms_threshold": config.DETECTION_NMS_THRESHOLD,
+            "class_agnostic": config.DETECTION_CLASS_AGNOSTIC_NMS,
+        },
+    )
+
+
+def _mask_head(config, layers, align):
+    return MaskHead(
+        layers, align, config.NUM_CLASSES, config.MASK_POOL_SIZE, config.MASK_SHAPE,
+        config.MASK_CHANNELS, config.MASK_CONVS, config.TRAIN_BN, config.USE_MINI_MASK,
+        fractional=config.MASK_TARGETS == "fractional",
+    )
+
+
+# A new head is a file in mrcnn/heads (or beside your data) and one entry here. The box head comes
+# first: it makes the detections that the others describe.
+HEADS = {"box": _box_head, "mask": _mask_head}
+
+
+class Network:
+    """All layers of one Mask R-CNN, and the graphs wired from them.
+
+    Args:
+        config: a `Config`.
+
+    Attributes:
+        layers: `SharedLayers`, those with weights.
+        convention: "aligned" or "corners", what ROI_ALIGN came to.
+        heads: list of heads, the box head first.
+    """
+
+    def __init__(self, config):
+        self.config = config
+        self.convention = "aligned" if config.ROI_ALIGN == "auto" else config.ROI_ALIGN
+        if self.convention not in boxes.CONVENTIONS:
+            raise ValueError(
+                f"ROI_ALIGN is auto, aligned or corners, got {config.ROI_ALIGN!r}.")
+        if config.HEADS[0] != "box":
+            raise ValueError(f"The first of HEADS must be 'box', got {config.HEADS}.")
+        self.layers = SharedLayers(config.PRECISION)
+        align = {"convention": self.convention, "canonical_size": config.FPN_CANONICAL_SIZE}
+        self.heads = [HEADS[name](config, self.layers, align) for name in config.HEADS]
+
+    def layers_by_name(self):
+        """Layers that own weights, by name, from the image to the heads."""
+        if not self.layers.by_name:
+            self.inference_graph()
+        return self.layers.with_weights()
+
+    def training_graph(self, image_shape=None):
+        """Wire the graph that ends in losses.
+
+        Args:
+            image_shape: (height, width, channels); `Config.IMAGE_SHAPE` by default.
+
+        Returns:
+            A `keras.Model`, dict of inputs -> dict of losses [B]. Inputs: input_image
+            [B, H, W, channels] uint8, gt_class_ids [B, G] (0 padding, negative crowd), gt_boxes
+            [B, G, 4] px, gt_masks [B, G, h, w] uint8, active_class_ids [B, C].
+        """
+        config, shape = self.config, self._image_shape(image_shape)
+        inputs = self._training_inputs(shape)
+        truth = {name: inputs[name] for name in inputs if name != "input_image"}
+        truth["gt_boxes"] = self._normalised(truth["gt_boxes"], shape, "gt_boxes_normalised")
+        pyramid = self._pyramid(inputs["input_image"])
+        anchors_px, anchors_normalised = self._anchors(shape)
+        logits, probs, deltas = self._rpn(pyramid)
+        targets = AnchorTargets(
+            anchors_normalised, _inside(anchors_px, shape, config.RPN_ALLOWED_BORDER),
+            config.RPN_BBOX_STD_DEV, config.RPN_TRAIN_ANCHORS_PER_IMAGE, config.SEED,
+            name="rpn_targets",
+        )(truth["gt_class_ids"], truth["gt_boxes"])
+        losses = rpn_losses(logits, deltas, targets, config.RPN_TRAIN_ANCHORS_PER_IMAGE,
+                            config.BBOX_LOSS_BETA, config.BBOX_LOSS_NORMALIZER)
+        if config.USE_RPN_ROIS:
+            rois = self._proposals(probs, deltas, anchors_normalised, config.POST_NMS_ROIS_TRAINING)
+        else:
+            rois = self._normalised(truth.pop("input_rois"), shape, "ROI")
+        sampler = SampleRois(config.TRAIN_ROIS_PER_IMAGE, config.ROI_POSITIVE_RATIO,
+                             config.ROI_ADD_GROUND_TRUTH, config.SEED + 1, name="sampled_rois")
+        sample = sampler(rois, truth["gt_class_ids"], truth["gt_boxes"])
+        prefix = Stage(
+            lambda sample: {name: x[:, : sampler.max_positives] for name, x in sample.items()},
+            name="positive_rois")(sample)
+        for index, head in enumerate(self.heads):
+            part = sample if index == 0 else prefix
+            outputs = head.predict(pyramid[:4], part["rois"], shape)
+            losses |= head.losses(outputs, head.targets(part, truth), part)
+        return keras.Model(inputs, losses, name="mask_rcnn_training")
+
+    def inference_graph(self, image_shape=None):
+        """Wire the graph that ends in detections.
+
+        Args:
+            image_shape: (height, width, channels), sides multiples of 64; `Config.IMAGE_SHAPE`
+                by default. Graphs of all shapes share their weights.
+
+        Returns:
+            A `keras.Model`. Inputs: input_image [B, H, W, channels] uint8 and input_window [B, 4]
+            px, the part of the molded image that is no padding. Outputs: detections
+            [B, D, (y1, x1, y2, x2, class_id, score)] normalised, and what each further head
+            decodes: masks [B, D, h, w] probabilities of the own class.
+        """
+        config, shape = self.config, self._image_shape(image_shape)
+        inputs = {
+            "input_image": keras.Input(shape, dtype="uint8", name="input_image"),
+            "input_window": keras.Input((4,), dtype="float32", name="input_window"),
+        }
+        window = self._normalised(inputs["input_window"], shape, "window_normalised")
+        pyramid = self._pyramid(inputs["input_image"])
+        _, probs, deltas = self._rpn(pyramid)
+        rois = self._proposals(probs, deltas, self._anchors(shape)[1],
+                               config.POST_NMS_ROIS_INFERENCE)
+        box_head, *others = self.heads
+        outputs = box_head.predict(pyramid[:4], rois, shape)
+        detections = box_head.decode(outputs, rois, window)
+        results = {"detections": detections}
+        found = Stage(lambda x: x[..., :4], name="detection_boxes")(detections)
+        for head in others:
+            results |= head.decode(head.predict(pyramid[:4], found, shape), detections)
+        return keras.Model(inputs, results, name="mask_rcnn_inference")
+
+    def _image_shape(self, image_shape):
+        shape = tuple(int(n) for n in (self.config.IMAGE_SHAPE if image_shape is None
+                                       else image_shape))
+        if shape[0] % 64 or shape[1] % 64:
+            raise ValueError(
+                f"Image sides must be multiples of 64, so that the pyramid's levels fit onto one "
+                f"another, got {shape[:2]}. Use IMAGE_RESIZE_MODE 'square' or 'pad64'."
+            )
+        return shape
+
+    def _training_inputs(self, shape):
+        config = self.config
+        objects = config.MAX_GT_INSTANCES
+        mask_shape = tuple(config.MINI_MASK_SHAPE) if config.USE_MINI_MASK else shape[:2]
+        specs = {
+            "input_image": (shape, "uint8"),
+            "gt_class_ids": ((objects,), "int32"),
+            "gt_boxes": ((objects, 4), "float32"),
+            "gt_masks": ((objects, *mask_shape), "uint8"),
+            "active_class_ids": ((config.NUM_CLASSES,), "int32"),
+        }
+        if not config.USE_RPN_ROIS:
+            specs["input_rois"] = ((config.POST_NMS_ROIS_TRAINING, 4), "float32")
+        return {name: keras.Input(size, dtype=dtype, name=name)
+                for name, (size, dtype) in specs.items()}
+
+    def _pyramid(self, image):
+        """[P2, ..., P6] of uint8 images [B, H, W, channels]."""
+        config = self.config
+        mean = np.asarray(config.MEAN_PIXEL, "float32")
+        image = Stage(lambda x: ops.cast(x, "float32") - mean, name="molded_image")(image)
+        if callable(config.BACKBONE):
+            stages = config.BACKBONE(self.layers, image)
+        else:
+            stages = resnet(self.layers, image, config.BACKBONE, config.BACKBONE_WIDTH,
+                            config.TRAIN_BN)
+        return feature_pyramid(self.layers, stages, config.TOP_DOWN_PYRAMID_SIZE)
+
+    def _anchors(self, shape):
+        """Anchors [A, 4] in pixels and normalised, constants."""
+        config = self.config
+        args = (config.RPN_ANCHOR_SCALES, config.RPN_ANCHOR_RATIOS)
+        anchors_px = anchors.pyramid_anchors(
+            shape[:2], *args, config.BACKBONE_STRIDES, config.RPN_ANCHOR_STRIDE, self.convention)
+        normalised = boxes.normalise(anchors_px, shape[:2], self.convention)
+        return anchors_px, normalised.astype("float32")
+
+    def _rpn(self, pyramid):
+        config = self.config
+        per_cell = len(config.RPN_ANCHOR_RATIOS) * np.size(config.RPN_ANCHOR_SCALES[0])
+        return rpn_head(self.layers, pyramid, config.RPN_CHANNELS, per_cell,
+                        config.RPN_ANCHOR_STRIDE)
+
+    def _proposals(self, probs, deltas, anchors_normalised, count):
+        config = self.config
+        return proposals(probs, deltas, anchors_normalised, config.RPN_BBOX_STD_DEV,
+                         config.PRE_NMS_LIMIT, count, config.RPN_NMS_THRESHOLD)
+
+    def _normalised(self, boxes_px, shape, name):
+        return Stage(lambda x: boxes.normalise(x, shape[:2], self.convention, xp=ops),
+                     name=name)(boxes_px)
+
+
+def _inside(anchors_px, shape, border):
+    """Which anchors [A] stay within the image and `border` pixels around it; None: all."""
+    if border is None:
+        return np.ones(len(anchors_px), bool)
+    low, high = anchors_px[:, :2].min(axis=1), anchors_px[:, 2:] - np.array(shape[:2])
+    return (low >= -border) & (high.max(axis=1) <= border)
