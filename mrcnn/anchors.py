@@ -51,9 +51,8 @@ def pyramid_anchors(image_shape, scales, ratios, strides, anchor_stride=1, conve
     """
     if len(scales) != len(strides):
         raise ValueError(
-            f"Expected one anchor scale per pyramid level, got {len(scales)} scales {tuple(scales)} "
-            f"for {len(strides)} strides {tuple(strides)}: make RPN_ANCHOR_SCALES and "
-            "BACKBONE_STRIDES equally long."
+            f"Expected one anchor scale per pyramid level, got the scales {tuple(scales)} for the "
+            f"strides {tuple(strides)}: make RPN_ANCHOR_SCALES and BACKBONE_STRIDES equally long."
         )
     return _pyramid_anchors(
         tuple(int(side) for side in image_shape[:2]),

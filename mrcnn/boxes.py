@@ -160,8 +160,8 @@ def check_convention(convention):
     """Returns `convention`, or raises ValueError where it is not one of `CONVENTIONS`."""
     if convention not in CONVENTIONS:
         raise ValueError(
-            f"Expected a coordinate convention of {CONVENTIONS}, got {convention!r}: use 'aligned', "
-            "or 'corners' for weights trained by Matterport's code."
+            f"Expected one of the conventions {CONVENTIONS}, got {convention!r}: use 'aligned', or "
+            "'corners' for weights trained by Matterport's code."
         )
     return convention
 

@@ -17,7 +17,8 @@ def non_max_suppression(boxes, scores, max_output, iou_threshold, score_threshol
     layer's `call`, not on Keras' symbolic ones.
 
     Args:
-        boxes: `[batch, boxes, (y1, x1, y2, x2)]`, any unit. A box without area suppresses nothing.
+        boxes: `[batch, boxes, (y1, x1, y2, x2)]`, any unit. A box without area neither
+            suppresses another nor is suppressed.
         scores: `[batch, boxes]`. A box whose score is not finite is never kept: mask boxes out
             with minus infinity.
         max_output: number of boxes to return for each image, int.
@@ -45,7 +46,7 @@ def suppress_with_kernel(boxes, scores, max_output, iou_threshold):
     On two CPU cores with 16 images of 6,000 boxes and 2,000 kept it takes 59 ms. One
     `NonMaxSuppressionV4` an image under `map_fn` takes 194 ms, `non_max_suppression_padded` 234 ms;
     for 4 images of 2,000 boxes it is 2.1, 5.2 and 5.7 ms. Repeat with
-    `python tests/benchmarks/layers.py nms`.
+    `python tests/benchmarks/bench_layers.py`.
 
     The combined kernel is the only one that shares a batch out among the cores, but it returns
     boxes and scores and no indices. So it is given ranks for scores: whole numbers that float32
@@ -82,7 +83,6 @@ def suppress_with_ops(boxes, scores, max_output, iou_threshold):
     boxes = _upright(boxes)
     # Written out, not boxes.iou: the comparison below must round as TensorFlow's kernel does.
     areas = (boxes[..., 2] - boxes[..., 0]) * (boxes[..., 3] - boxes[..., 1])
-
     slots = ops.arange(max_output)
 
     def keep_one(step, state):
@@ -95,7 +95,7 @@ def suppress_with_ops(boxes, scores, max_output, iou_threshold):
         index = ops.where(found, ops.cast(best, "int32"), -1)
         return ops.where(dropped, -np.inf, scores), ops.where(slots == step, index, kept)
 
-    none_kept = ops.cast(ops.zeros_like(scores[:, :1]), "int32") - ops.ones_like(slots)
+    none_kept = ops.full((ops.shape(scores)[0], max_output), -1, dtype="int32")
     _, kept = ops.fori_loop(0, max_output, keep_one, (scores, none_kept))
     return ops.maximum(kept, 0), kept >= 0
 
