@@ -1,0 +1,114 @@
+"""Writes the sample to disk in DeepFashion2's layout."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from fashion.datasets.sample.annotation import annotate
+from fashion.datasets.sample.identities import IMAGES_PER_PAIR, in_validation, plan
+from fashion.datasets.sample.scene import compose
+
+VERSION = "1"  # goes up whenever the same seed gives another sample
+SUBSETS = ("train", "validation")
+RECORD = "sample.json"  # written last: a sample without it is not finished
+_UNFINISHED = "sample.unfinished.json"
+_JPEG_QUALITY = 88
+
+
+def draw(seed, index):
+    """Image number `index` (from 0) of the sample of a seed.
+
+    Returns:
+        [height, width, (b, g, r)] uint8, and its annotation as DeepFashion2 writes it.
+    """
+    rng = np.random.default_rng([int(VERSION), seed, 2, index])
+    what = plan(int(VERSION), seed, index)
+    scene = compose(what, rng)
+    return scene.canvas.image, annotate(scene, what)
+
+
+def write_sample(output, images, seed=0, validation=0.2, progress=None):
+    """Writes the sample into the folder `output`, unless it is there already.
+
+    Image i is a function of (VERSION, seed, i) alone, so a larger sample extends a smaller one.
+    Whole identities go to training or to validation.
+
+    Args:
+        output: Folder to make: train and validation, each with image and annos, and sample.json.
+        images: How many images in all.
+        seed: Of everything random, from 0.
+        validation: Share of the identities kept for validation, at least 0 and less than 1.
+        progress: `tqdm.tqdm`, or what wraps an iterable likewise; None shows nothing.
+
+    Returns:
+        What sample.json holds: version, seed, validation, and counts of images by subset.
+
+    Raises:
+        ValueError: An argument is out of range, or `output` holds something else than a sample.
+        OSError: The disk is full or the folder cannot be written.
+    """
+    subset_of = _subsets(images, seed, validation)
+    record = {
+        "version": VERSION,
+        "seed": seed,
+        "validation": validation,
+        "counts": {subset: subset_of.count(subset) for subset in SUBSETS},
+    }
+    output = Path(output)
+    if read_record(output) == record:
+        return record
+    _prepare(output, record)
+    numbers = dict.fromkeys(SUBSETS, 0)
+    steps = progress(subset_of, desc="sample", unit="image") if progress else subset_of
+    for index, subset in enumerate(steps):
+        numbers[subset] += 1
+        _write_image(output / subset, numbers[subset], *draw(seed, index))
+    os.replace(output / _UNFINISHED, output / RECORD)
+    return record
+
+
+def read_record(output):
+    """What sample.json of a finished sample holds; None where there is none."""
+    try:
+        return json.loads((Path(output) / RECORD).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def _subsets(images, seed, validation):
+    """[images] name of each image's subset."""
+    if images < 1 or seed < 0 or not 0 <= validation < 1:
+        raise ValueError(
+            f"images={images}, seed={seed}, validation={validation}: expected at least one image, "
+            "a seed from 0, and a share for validation of at least 0 and less than 1."
+        )
+    return [SUBSETS[in_validation(i // IMAGES_PER_PAIR, validation)] for i in range(images)]
+
+
+def _prepare(output, record):
+    """Makes the folders empty, and marks the sample as begun.
+
+    Only a folder that says it is a sample is emptied: the real DeepFashion2 looks alike.
+    """
+    output.mkdir(parents=True, exist_ok=True)
+    marks = [output / RECORD, output / _UNFINISHED]
+    if any(output.iterdir()) and not any(mark.exists() for mark in marks):
+        raise ValueError(f"{output} holds files that are no sample; name a new or empty folder.")
+    marks[1].write_text(json.dumps(record, indent=1), encoding="utf-8")
+    marks[0].unlink(missing_ok=True)
+    for subset in SUBSETS:
+        if (output / subset).exists():
+            shutil.rmtree(output / subset)
+        for kind in ("image", "annos"):
+            (output / subset / kind).mkdir(parents=True)
+
+
+def _write_image(folder, number, image, record):
+    _, jpeg = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
+    (folder / "image" / f"{number:06d}.jpg").write_bytes(jpeg.tobytes())
+    text = json.dumps(record, separators=(",", ":"))
+    (folder / "annos" / f"{number:06d}.json").write_text(text, encoding="utf-8")
