@@ -1,0 +1,64 @@
+"""Measure a detector: COCO's average precision of boxes and masks, in all and for each class.
+
+All images are taken in order, with float boxes and sub-pixel masks, and the preset of
+`Config.evaluation()` (score threshold 0.05, NMS 0.5, 100 detections). --output gets metrics.json,
+and in COCO's formats ground_truth.json and detections.json.
+"""
+
+from pathlib import Path
+
+from fashion.commands import common
+from fashion.datasets.deepfashion2 import DeepFashion2Dataset
+
+HELP = "measure a detector's average precision"
+
+
+def add_arguments(parser):
+    """Adds the command's options to an `argparse` parser."""
+    common.add_weights_argument(parser, ("last", "sample", "PATH"), default="last")
+    common.add_dataset_argument(parser)
+    parser.add_argument("--subset", default="validation", choices=("train", "validation"),
+                        help="default: %(default)s (the test annotations were never released)")
+    parser.add_argument("--limit", type=int, metavar="N",
+                        help="measure on N images only, spread evenly over the subset")
+    parser.add_argument("--batch-size", type=int, metavar="N",
+                        help="images run at once (default: the configuration's)")
+    parser.add_argument("--output", type=Path, default=Path("evaluation"), metavar="DIR",
+                        help="where the results go (default: %(default)s)")
+
+
+def run(arguments):
+    """Measures, prints tables and writes the results. Returns the exit code."""
+    from fashion.evaluation.run import evaluate_instances, write_metrics
+
+    common.load_backend()
+    from mrcnn.detection import Detector
+
+    model = common.resolve_model(arguments)
+    data = common.resolve_dataset(arguments.dataset)
+    dataset = DeepFashion2Dataset()
+    dataset.load(data.root, arguments.subset, limit=arguments.limit)
+    dataset.prepare()
+    model = common.Model(model.config.evaluation(), model.weights)
+    network = common.build("inference", model, arguments.logs).network
+    print(f"{model.weights}\non {dataset.num_images:,} {arguments.subset} images of {data}")
+    evaluation = evaluate_instances(Detector(network), dataset, batch_size=arguments.batch_size)
+    evaluation.evaluator.write(arguments.output)
+    write_metrics(arguments.output / "metrics.json", evaluation, network,
+                  weights_file=model.weights, dataset=data.root, subset=arguments.subset,
+                  sample=data.sample)
+    _print_evaluation(evaluation, arguments)
+    return 0
+
+
+def _print_evaluation(evaluation, arguments):
+    from fashion.evaluation import report
+
+    print(f"\n{report.format_metrics(evaluation.metrics)}\n")
+    print(f"{report.format_classes(evaluation.metrics)}\n")
+    if arguments.subset == "validation" and evaluation.images == report.PUBLISHED_IMAGES:
+        print(f"{report.format_published()}\n")
+    if evaluation.skipped:
+        print(evaluation.skipped.summary())
+    print(f"{evaluation.images:,} images in {evaluation.seconds:.0f} s; "
+          f"details in {arguments.output}")

@@ -1,0 +1,1 @@
+"""Measures of what the networks find: instances by COCO's average precision, and their reports."""
