@@ -31,12 +31,6 @@ def _box_head(config, layers, align):
         layers, align, config.NUM_CLASSES, config.POOL_SIZE, config.FPN_CLASSIF_FC_LAYERS_SIZE,
         config.TRAIN_BN, config.BBOX_STD_DEV, config.class_weights(), config.BBOX_LOSS_BETA,
         config.BBOX_LOSS_NORMALIZER,
-        detection={
-            "count": config.DETECTION_MAX_INSTANCES,
-            "min_score": config.DETECTION_MIN_CONFIDENCE,
-            "nms_threshold": config.DETECTION_NMS_THRESHOLD,
-            "class_agnostic": config.DETECTION_CLASS_AGNOSTIC_NMS,
-        },
     )
 
 
@@ -81,7 +75,7 @@ class Network:
         """Layers that own weights, by name, from the image to the heads."""
         if not self.layers.by_name:
             self.inference_graph()
-        return self.layers.with_weights()
+        return self.layers.by_name
 
     def training_graph(self, image_shape=None):
         """Wire the graph that ends in losses.
@@ -109,7 +103,8 @@ class Network:
         losses = rpn_losses(logits, deltas, targets, config.RPN_TRAIN_ANCHORS_PER_IMAGE,
                             config.BBOX_LOSS_BETA, config.BBOX_LOSS_NORMALIZER)
         if config.USE_RPN_ROIS:
-            rois = self._proposals(probs, deltas, anchors_normalised, config.POST_NMS_ROIS_TRAINING)
+            rois = self._proposals(probs, deltas, anchors_normalised,
+                                   config.POST_NMS_ROIS_TRAINING, config.RPN_NMS_THRESHOLD)
         else:
             rois = self._normalised(truth.pop("input_rois"), shape, "ROI")
         sampler = SampleRois(config.TRAIN_ROIS_PER_IMAGE, config.ROI_POSITIVE_RATIO,
@@ -124,12 +119,14 @@ class Network:
             losses |= head.losses(outputs, head.targets(part, truth), part)
         return keras.Model(inputs, losses, name="mask_rcnn_training")
 
-    def inference_graph(self, image_shape=None):
+    def inference_graph(self, image_shape=None, config=None):
         """Wire the graph that ends in detections.
 
         Args:
             image_shape: (height, width, channels), sides multiples of 64; `Config.IMAGE_SHAPE`
                 by default. Graphs of all shapes share their weights.
+            config: whose thresholds and counts of proposals and detections hold, such as
+                `Config.evaluation()`; the network's own by default.
 
         Returns:
             A `keras.Model`. Inputs: input_image [B, H, W, channels] uint8 and input_window [B, 4]
@@ -137,7 +134,7 @@ class Network:
             [B, D, (y1, x1, y2, x2, class_id, score)] normalised, and what each further head
             decodes: masks [B, D, h, w] probabilities of the own class.
         """
-        config, shape = self.config, self._image_shape(image_shape)
+        config, shape = config or self.config, self._image_shape(image_shape)
         inputs = {
             "input_image": keras.Input(shape, dtype="uint8", name="input_image"),
             "input_window": keras.Input((4,), dtype="float32", name="input_window"),
@@ -146,10 +143,12 @@ class Network:
         pyramid = self._pyramid(inputs["input_image"])
         _, probs, deltas = self._rpn(pyramid)
         rois = self._proposals(probs, deltas, self._anchors(shape)[1],
-                               config.POST_NMS_ROIS_INFERENCE)
+                               config.POST_NMS_ROIS_INFERENCE, config.RPN_NMS_THRESHOLD)
         box_head, *others = self.heads
         outputs = box_head.predict(pyramid[:4], rois, shape)
-        detections = box_head.decode(outputs, rois, window)
+        detections = box_head.decode(
+            outputs, rois, window, config.DETECTION_MAX_INSTANCES, config.DETECTION_MIN_CONFIDENCE,
+            config.DETECTION_NMS_THRESHOLD, config.DETECTION_CLASS_AGNOSTIC_NMS)
         results = {"detections": detections}
         found = Stage(lambda x: x[..., :4], name="detection_boxes")(detections)
         for head in others:
@@ -209,10 +208,10 @@ class Network:
         return rpn_head(self.layers, pyramid, config.RPN_CHANNELS, per_cell,
                         config.RPN_ANCHOR_STRIDE)
 
-    def _proposals(self, probs, deltas, anchors_normalised, count):
+    def _proposals(self, probs, deltas, anchors_normalised, count, nms_threshold):
         config = self.config
         return proposals(probs, deltas, anchors_normalised, config.RPN_BBOX_STD_DEV,
-                         config.PRE_NMS_LIMIT, count, config.RPN_NMS_THRESHOLD)
+                         config.PRE_NMS_LIMIT, count, nms_threshold)
 
     def _normalised(self, boxes_px, shape, name):
         return Stage(lambda x: boxes.normalise(x, shape[:2], self.convention, xp=ops),

@@ -39,7 +39,7 @@ def rpn_head(layers, pyramid, channels, anchors_per_cell, anchor_stride):
     features = [shared(level) for level in pyramid]
     join = Stage(lambda *maps: _flatten(maps, 2), name="rpn_class_logits")
     logits = join(*[classes(x) for x in features])
-    probs = layers(keras.layers.Softmax, dtype="float32", name="rpn_class")(logits)
+    probs = layers.fresh(keras.layers.Softmax, dtype="float32", name="rpn_class")(logits)
     join = Stage(lambda *maps: _flatten(maps, 4), name="rpn_bbox")
     return logits, probs, join(*[deltas(x) for x in features])
 

@@ -21,10 +21,11 @@ def feature_pyramid(layers, stages, channels):
         above = lateral
         lateral = _conv(layers, stage, channels, 1, f"fpn_c{level}p{level}")
         if above is not None:
-            doubled = layers(keras.layers.UpSampling2D, 2, name=f"fpn_p{level + 1}upsampled")(above)
-            lateral = layers(keras.layers.Add, name=f"fpn_p{level}add")([doubled, lateral])
+            double = layers.fresh(keras.layers.UpSampling2D, 2, name=f"fpn_p{level + 1}upsampled")
+            add = layers.fresh(keras.layers.Add, name=f"fpn_p{level}add")
+            lateral = add([double(above), lateral])
         levels.insert(0, _conv(layers, lateral, channels, 3, f"fpn_p{level}"))
-    top = layers(keras.layers.MaxPooling2D, 1, strides=2, name="fpn_p6")(levels[-1])
+    top = layers.fresh(keras.layers.MaxPooling2D, 1, strides=2, name="fpn_p6")(levels[-1])
     return [*levels, top]
 
 

@@ -33,12 +33,14 @@ def resnet(layers, image, architecture, width=1.0, train_bn=False):
     if architecture not in BLOCKS:
         raise ValueError(
             f"BACKBONE is one of {sorted(BLOCKS)} or a callable, got {architecture!r}.")
-    net = _Builder(layers, width, train_bn)
-    block = net.basic_block if architecture == "resnet18" else net.bottleneck_block
-    x = layers(keras.layers.ZeroPadding2D, 3, name="conv1_pad")(image)
+    basic = architecture == "resnet18"
+    # A bias before a normalisation has no effect; the deep ones have it for Matterport's weights.
+    net = _Builder(layers, width, train_bn, use_bias=not basic)
+    block = net.basic_block if basic else net.bottleneck_block
+    x = layers.fresh(keras.layers.ZeroPadding2D, 3, name="conv1_pad")(image)
     x = net.conv(x, 64, 7, "conv1", strides=2, padding="valid")
     x = net.relu(net.norm(x, "bn_conv1"), "conv1_relu")
-    x = layers(keras.layers.MaxPooling2D, 3, strides=2, padding="same", name="pool1")(x)
+    x = layers.fresh(keras.layers.MaxPooling2D, 3, strides=2, padding="same", name="pool1")(x)
     outputs = []
     for stage, count in enumerate(BLOCKS[architecture], start=2):
         for index in range(count):
@@ -51,28 +53,29 @@ def resnet(layers, image, architecture, width=1.0, train_bn=False):
 class _Builder:
     """The pieces of a residual network, wired by name."""
 
-    def __init__(self, layers, width, train_bn):
+    def __init__(self, layers, width, train_bn, use_bias):
         self.layers, self.width, self.train_bn = layers, width, train_bn
+        self.use_bias = use_bias
 
     def conv(self, x, filters, size, name, strides=1, padding="same"):
         filters = max(8, round(filters * self.width / 8) * 8)
         return self.layers(
             keras.layers.Conv2D, filters, size, strides=strides, padding=padding,
-            kernel_initializer="he_normal", name=name,
+            use_bias=self.use_bias, kernel_initializer="he_normal", name=name,
         )(x)
 
     def norm(self, x, name):
         return self.layers(BatchNorm, train_bn=self.train_bn, name=name)(x)
 
     def relu(self, x, name):
-        return self.layers(keras.layers.Activation, "relu", name=name)(x)
+        return self.layers.fresh(keras.layers.Activation, "relu", name=name)(x)
 
     def _branch(self, x, filters, size, block, part, strides=1):
         x = self.conv(x, filters, size, f"res{block}_branch{part}", strides)
         return self.norm(x, f"bn{block}_branch{part}")
 
     def _join(self, x, shortcut, block):
-        x = self.layers(keras.layers.Add, name=f"res{block}_add")([x, shortcut])
+        x = self.layers.fresh(keras.layers.Add, name=f"res{block}_add")([x, shortcut])
         return self.relu(x, f"res{block}_out")
 
     def bottleneck_block(self, x, stage, letter, strides):

@@ -33,18 +33,16 @@ class BoxHead:
         std_dev: of the deltas.
         class_weights: C numbers, or None.
         beta, normalizer: of the box loss, see `Config`.
-        detection: keyword arguments of `select_detections`.
     """
 
     losses_of = ("mrcnn_class_loss", "mrcnn_bbox_loss")
 
     def __init__(self, layers, align, num_classes, pool_size, units, train_bn, std_dev,
-                 class_weights, beta, normalizer, detection):
+                 class_weights, beta, normalizer):
         self.layers, self.align, self.num_classes = layers, align, num_classes
         self.pool_size, self.units, self.train_bn = pool_size, units, train_bn
         self.std_dev, self.class_weights = std_dev, class_weights
         self.beta, self.normalizer = beta, normalizer
-        self.detection = detection
 
     def predict(self, pyramid, rois, image_shape):
         """Classify and refine boxes.
@@ -75,7 +73,8 @@ class BoxHead:
         x = self.layers(keras.layers.Conv2D, self.units, size, kernel_initializer="he_normal",
                         name="mrcnn_class_conv" + number)(x)
         x = self.layers(BatchNorm, train_bn=self.train_bn, name="mrcnn_class_bn" + number)(x)
-        return self.layers(keras.layers.Activation, "relu", name="mrcnn_class_relu" + number)(x)
+        relu = self.layers.fresh(keras.layers.Activation, "relu", name="mrcnn_class_relu" + number)
+        return relu(x)
 
     def _dense(self, x, units, spread, name):
         start = keras.initializers.RandomNormal(stddev=spread)
@@ -131,11 +130,11 @@ class BoxHead:
                 outputs["deltas"], targets, sample),
         }
 
-    def decode(self, outputs, rois, window):
-        """Detections [B, D, (y1, x1, y2, x2, class_id, score)], best first, then zeros."""
+    def decode(self, outputs, rois, window, *selection):
+        """Detections [B, D, (y1, x1, y2, x2, class_id, score)]: see `select_detections`."""
 
         def select(probs, deltas, rois, window):
-            return select_detections(probs, deltas, rois, window, self.std_dev, **self.detection)
+            return select_detections(probs, deltas, rois, window, self.std_dev, *selection)
 
         return Stage(select, name="mrcnn_detection")(
             outputs["class_probs"], outputs["deltas"], rois, window)

@@ -56,7 +56,8 @@ class MaskHead:
             x = self.layers(keras.layers.Conv2D, self.channels, 3, padding="same",
                             kernel_initializer="he_normal", name=f"mrcnn_mask_conv{number}")(x)
             x = self.layers(BatchNorm, train_bn=self.train_bn, name=f"mrcnn_mask_bn{number}")(x)
-            x = self.layers(keras.layers.Activation, "relu", name=f"mrcnn_mask_relu{number}")(x)
+            x = self.layers.fresh(keras.layers.Activation, "relu",
+                                  name=f"mrcnn_mask_relu{number}")(x)
         x = self.layers(keras.layers.Conv2DTranspose, self.channels, 2, strides=2,
                         activation="relu", kernel_initializer="he_normal",
                         name="mrcnn_mask_deconv")(x)

@@ -22,7 +22,7 @@ class Stage(keras.layers.Layer):
 
 
 class SharedLayers:
-    """Makes each named layer once, so that all graphs wired through it share their weights.
+    """Makes each layer with weights once, so that all graphs wired through it share their weights.
 
     Wiring code reads like a plain functional program:
 
@@ -39,10 +39,13 @@ class SharedLayers:
     def __call__(self, kind, *args, name, **kwargs):
         """Return the layer called `name`, made as `kind(*args, name=name, ...)` at first use."""
         if name not in self.by_name:
-            kwargs.setdefault("dtype", self.dtype)
-            self.by_name[name] = kind(*args, name=name, **kwargs)
+            self.by_name[name] = self.fresh(kind, *args, name=name, **kwargs)
         return self.by_name[name]
 
-    def with_weights(self):
-        """Layers that own weights, by name, in order of creation."""
-        return {name: layer for name, layer in self.by_name.items() if layer.weights}
+    def fresh(self, kind, *args, **kwargs):
+        """Return a new layer with this policy: for layers without weights.
+
+        A layer that stands in one graph only has one `output`, which tells what it gave there.
+        """
+        kwargs.setdefault("dtype", self.dtype)
+        return kind(*args, **kwargs)

@@ -1,0 +1,105 @@
+"""Fetching weights from a server in this process: whole, interrupted, continued, wrong, absent."""
+
+import hashlib
+import http.server
+import io
+import threading
+
+import h5py
+import numpy as np
+import pytest
+
+from mrcnn import download
+
+
+def hdf5_bytes():
+    buffer = io.BytesIO()
+    with h5py.File(buffer, "w") as file:
+        file["kernel"] = np.arange(10000.0)
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def server():
+    """A server of one file; set `.content`, `.cut_after` (bytes) and `.ranges` (supported?)."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            start = int(self.headers.get("Range", "bytes=0-")[6:-1]) if running.ranges else 0
+            running.starts.append(start)
+            if start >= len(running.content):
+                self.send_error(416)
+                return
+            body = running.content[start:]
+            self.send_response(206 if start else 200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body[:running.cut_after])
+
+        def log_message(self, *args):
+            pass
+
+    running = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+    running.content, running.cut_after, running.ranges = hdf5_bytes(), None, True
+    running.starts = []
+    running.url = f"http://127.0.0.1:{running.server_port}/weights.h5"
+    threading.Thread(target=running.serve_forever, daemon=True).start()
+    yield running
+    running.shutdown()
+    running.server_close()
+
+
+def test_a_whole_file_arrives_under_its_name(server, tmp_path):
+    md5 = hashlib.md5(server.content).hexdigest()
+    path = download.fetch(server.url, tmp_path / "new" / "weights.h5", md5)
+    assert path.read_bytes() == server.content
+    assert [file.name for file in path.parent.iterdir()] == ["weights.h5"]
+
+
+@pytest.mark.parametrize("ranges", [True, False])
+def test_an_interrupted_download_is_continued(server, tmp_path, ranges):
+    path = tmp_path / "weights.h5"
+    server.cut_after = 5000
+    with pytest.raises(ConnectionError, match="weights.h5"):
+        download.fetch(server.url, path)
+    assert not path.exists() and (tmp_path / "weights.h5.part").stat().st_size == 5000
+    server.cut_after, server.ranges = None, ranges
+    download.fetch(server.url, path)
+    assert path.read_bytes() == server.content
+    assert server.starts == [0, 5000 if ranges else 0]
+
+
+def test_a_complete_part_is_only_renamed(server, tmp_path):
+    (tmp_path / "weights.h5.part").write_bytes(server.content)
+    download.fetch(server.url, tmp_path / "weights.h5")
+    assert (tmp_path / "weights.h5").read_bytes() == server.content
+
+
+@pytest.mark.parametrize("content, md5, word", [
+    (b"<html>Please log in</html>", None, "no HDF5"),
+    (hdf5_bytes()[:-100], None, "truncated"),
+    (hdf5_bytes(), "0" * 32, "MD5"),
+])
+def test_a_wrong_file_is_refused_and_removed(server, tmp_path, content, md5, word):
+    server.content = content
+    with pytest.raises(ValueError, match=word):
+        download.fetch(server.url, tmp_path / "weights.h5", md5)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_offline_says_which_file_to_put_where(server, tmp_path):
+    server.shutdown()
+    server.server_close()
+    with pytest.raises(OSError, match="weights.h5.*put it at") as error:
+        download.fetch(server.url, tmp_path / "weights.h5")
+    assert str(tmp_path / "weights.h5") in str(error.value)
+
+
+def test_a_file_that_is_there_is_not_fetched(tmp_path):
+    path = tmp_path / download.PUBLISHED["coco"].filename
+    path.write_bytes(b"put here by hand")
+    assert download.published_weights("coco", tmp_path) == path
+
+
+def test_published_files_come_over_https():
+    assert all(source.url.startswith("https://") for source in download.PUBLISHED.values())

@@ -1,0 +1,245 @@
+"""Matterport's weight files: written as the original writes them, read whoever wrote them."""
+
+import json
+import pickle
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import h5py
+import keras
+import numpy as np
+import pytest
+
+from mrcnn import matterport_layout, weights
+from mrcnn.config import Config
+from mrcnn.network import Network
+from tests.mrcnn.stand_in import StandInNetwork
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+
+
+@pytest.fixture(scope="module")
+def network():
+    return StandInNetwork()
+
+
+@pytest.fixture
+def path(network, tmp_path):
+    path = tmp_path / "weights.h5"
+    weights.save_weights(network, path, weights.network_metadata(network))
+    return path
+
+
+def numbers(network):
+    return {name: [w.numpy() for w in layer.weights]
+            for name, layer in network.layers_by_name().items()}
+
+
+def same(a, b):
+    return all(np.array_equal(x, y) for name in a for x, y in zip(a[name], b[name], strict=True))
+
+
+def test_there_and_back(network, path):
+    other = StandInNetwork()
+    assert not same(numbers(network), numbers(other))
+    report = weights.load_weights(other, path)
+    assert same(numbers(network), numbers(other))
+    assert len(report.loaded) == 12 and report.parameters == sum(
+        w.size for ws in numbers(network).values() for w in ws)
+    assert not (report.missing or report.left_over or report.excluded or report.new_layers)
+    assert report.summary().startswith("weights.h5: loaded 12 weights of 5 layers")
+
+
+def test_the_layout_is_the_originals(tmp_path):
+    original = json.loads((GOLDEN / "layout_resnet50.json").read_text(encoding="utf-8"))
+    config = Config().override({"BACKBONE": "resnet50", "NUM_CLASSES": 14, "IMAGE_MAX_DIM": 128})
+    path = tmp_path / "weights.h5"
+    weights.save_weights(Network(config), path)
+    names, shapes = {}, {}
+
+    def visit(path, item):
+        if isinstance(item, h5py.Dataset):
+            shapes[path] = list(item.shape)
+            assert item.dtype == "float32"
+        elif len(item.attrs.get("weight_names", ())):
+            names[path] = [name.decode() for name in item.attrs["weight_names"]]
+
+    with h5py.File(path) as file:
+        file.visititems(visit)
+        assert [name.decode() for name in file.attrs["layer_names"]] == original["layer_names"]
+        assert set(file) == set(original["layer_names"])
+        assert set(file.attrs) == {"layer_names", "backend", "keras_version"}
+    assert names == original["weight_names"]
+    assert shapes == original["shapes"]
+
+
+def test_a_network_of_ones_own_gets_its_own_groups():
+    groups = matterport_layout.groups(["conv1", "rpn_bbox_pred", "rpn_conv_shared", "extra"])
+    assert groups == {"conv1": ["conv1"], "extra": ["extra"],
+                      "rpn_model": ["rpn_conv_shared", "rpn_bbox_pred"]}
+
+
+def test_metadata_and_half_precision(network, tmp_path):
+    path = tmp_path / "half.h5"
+    weights.save_weights(network, path, {"name": "x", "epoch": 3}, dtype="float16")
+    assert weights.read_metadata(path) == {"name": "x", "epoch": 3}
+    other = StandInNetwork()
+    weights.load_weights(other, path)
+    for ours, theirs in zip(numbers(network)["conv1"], numbers(other)["conv1"], strict=True):
+        assert theirs.dtype == "float32"
+        np.testing.assert_allclose(ours, theirs, atol=1e-3)
+
+
+def write(path, tensors):
+    with h5py.File(path, "w") as file:
+        for name, value in tensors.items():
+            file[name] = value
+    return path
+
+
+@pytest.mark.parametrize("kernel, bias", [
+    ("conv1/conv1/kernel:0", "conv1/conv1/bias:0"),                    # Keras 2
+    ("model_weights/conv1/conv1/kernel:0", "model_weights/conv1/conv1/bias:0"),  # a whole model
+    ("conv1/conv1_W:0", "conv1/conv1_b:0"),                            # Keras 1
+    ("conv1/conv1_W_1:0", "conv1/conv1_b_1:0"),                        # the ImageNet ResNet-50
+    ("conv1/time_distributed/kernel:0", "conv1/time_distributed/bias:0"),
+    ("outer_model/conv1_1/conv1/kernel", "outer_model/conv1_1/conv1/bias"),
+])
+def test_names_of_other_writers(network, tmp_path, kernel, bias):
+    path = write(tmp_path / "old.h5", {kernel: np.ones((3, 3, 3, 4)), bias: np.full(4, 2.0)})
+    other = StandInNetwork()
+    report = weights.load_weights(other, path, by_name=True)
+    assert report.loaded == ["conv1/kernel", "conv1/bias"]
+    assert [np.unique(w).item() for w in numbers(other)["conv1"]] == [1.0, 2.0]
+
+
+def test_statistics_of_keras_1(tmp_path):
+    names = ("gamma", "beta", "running_mean", "running_std")
+    path = write(tmp_path / "old.h5", {
+        f"bn_conv1/bn_conv1_{name}_1:0": np.full(4, i) for i, name in enumerate(names)})
+    other = StandInNetwork()
+    weights.load_weights(other, path, by_name=True)
+    assert [w[0] for w in numbers(other)["bn_conv1"]] == [0, 1, 2, 3]
+
+
+def test_optimizer_state_and_anchors_are_no_weights(network, path):
+    with h5py.File(path, "a") as file:
+        file["optimizer_weights/SGD/conv1/kernel:0"] = np.zeros(3)
+        file["resume_state/optimizer/00000"] = np.zeros(3)
+        file["anchors/anchors/Variable:0"] = np.zeros((1, 5, 4))
+    report = weights.load_weights(StandInNetwork(), path)
+    assert report.left_over == ["anchors/Variable"]
+
+
+def test_excluded_layers_keep_their_values_and_are_new(network, path):
+    other = StandInNetwork(logits=7)
+    before = numbers(other)["mrcnn_class_logits"]
+    report = weights.load_weights(other, path, exclude=["mrcnn_class_logits"])
+    assert same({"x": before}, {"x": numbers(other)["mrcnn_class_logits"]})
+    assert report.new_layers == {"mrcnn_class_logits"}
+    assert "excluded, new: mrcnn_class_logits" in report.summary()
+
+
+def refused(network, path, *words, **kwargs):
+    before = numbers(network)
+    with pytest.raises(weights.WeightsError) as error:
+        weights.load_weights(network, path, **kwargs)
+    assert same(before, numbers(network))
+    for word in (path.name, *words):
+        assert word in str(error.value)
+
+
+@pytest.mark.parametrize("by_name", [False, True])
+def test_another_number_of_classes_is_refused(path, by_name):
+    refused(StandInNetwork(logits=7), path, "NUM_CLASSES", "6x7 here, 6x3 in the file",
+            "exclude=['mrcnn_class_logits']", by_name=by_name)
+
+
+def test_unmatched_layers_are_refused_unless_by_name(network, tmp_path):
+    path = write(tmp_path / "part.h5", {"conv1/kernel:0": np.ones((3, 3, 3, 4)),
+                                        "fc/kernel:0": np.ones(3)})
+    refused(network, path, "not in the file", "in the file only: fc", "by_name=True")
+    report = weights.load_weights(StandInNetwork(), path, by_name=True)
+    assert report.left_over == ["fc/kernel"] and len(report.missing) == 11
+
+
+def test_nothing_matched_is_refused(network, tmp_path):
+    path = write(tmp_path / "other.h5", {"fc/kernel:0": np.ones(3)})
+    refused(network, path, "fc", by_name=True)
+
+
+def with_layers(*names):
+    """A network of tiny layers with these names."""
+    layers = {name: SimpleNamespace(weights=[keras.Variable(np.ones(1), name="kernel")])
+              for name in names}
+    return SimpleNamespace(layers_by_name=lambda: layers)
+
+
+def test_another_architecture_is_refused_by_name_too(tmp_path):
+    shallow, deep = (
+        with_layers("conv1", *(f"res4{chr(97 + i)}_branch{part}" for i in range(blocks)
+                               for part in ("2a", "2b", "2c"))) for blocks in (6, 23))
+    path = tmp_path / "resnet50.h5"
+    weights.save_weights(shallow, path, {"name": "match_rcnn", "backbone": "resnet50"})
+    refused(deep, path, "ResNet-50", "configuration match_rcnn", "ResNet-101", by_name=True)
+    weights.save_weights(deep, path)
+    refused(shallow, path, "holds a ResNet-101", "is a ResNet-50")
+
+
+@pytest.mark.parametrize("content, word", [
+    (b"", "empty"),
+    (b"<!DOCTYPE html><html>404</html>", "web page"),
+    (pickle.dumps({"conv1": 1}), "pickle"),
+    (b"PK\x03\x04 and so on", "zip archive"),
+    (b"version https://git-lfs.github.com/spec/v1\n", "Git LFS"),
+    (b"something else", "unknown"),
+])
+def test_other_files_are_named(network, tmp_path, content, word):
+    path = tmp_path / "weights.h5"
+    path.write_bytes(content)
+    refused(network, path, word)
+
+
+def test_missing_and_truncated_files_are_named(network, path, tmp_path):
+    refused(network, tmp_path / "nowhere.h5", "no such file")
+    refused(network, tmp_path, "folder")
+    path.write_bytes(path.read_bytes()[:-200])
+    refused(network, path, "truncated or damaged")
+
+
+def test_roi_align_that_weights_mean(network, path, tmp_path):
+    assert weights.convention(path) == "aligned"
+    matterports = write(tmp_path / "a.h5", {"rpn_model/rpn_conv_shared/kernel:0": np.ones(1)})
+    assert weights.convention(matterports) == "corners"
+    imagenet = write(tmp_path / "b.h5", {"conv1/conv1_W:0": np.ones(1)})
+    assert weights.convention(imagenet) is None
+
+
+def test_fingerprint_is_of_the_numbers(network, path, tmp_path):
+    assert weights.fingerprint(path) == weights.fingerprint(network)
+    assert len(weights.fingerprint(path)) == 12
+    assert weights.fingerprint(StandInNetwork()) != weights.fingerprint(network)
+
+
+def test_a_failed_save_leaves_the_old_file(network, path, monkeypatch):
+    before = path.read_bytes()
+    monkeypatch.setattr(weights, "write_layers", fail)
+    with pytest.raises(OSError, match="No space left"):
+        weights.save_weights(network, path)
+    assert path.read_bytes() == before and len(list(path.parent.iterdir())) == 1
+
+
+def fail(*args):
+    raise OSError("No space left on device")
+
+
+def test_a_large_file_loads_in_seconds(tmp_path):
+    sizes = [1 << 20] * 64  # as many numbers as a ResNet-101 has
+    variables = {f"layer{i}": SimpleNamespace(weights=[keras.Variable(
+        np.zeros(size, "float32"), name="kernel")]) for i, size in enumerate(sizes)}
+    large = SimpleNamespace(layers_by_name=lambda: variables)
+    weights.save_weights(large, tmp_path / "large.h5")
+    began = time.perf_counter()
+    weights.load_weights(large, tmp_path / "large.h5")
+    assert time.perf_counter() - began < 5
