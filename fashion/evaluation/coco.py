@@ -83,16 +83,19 @@ def detection_dicts(prediction, number: int, shape: tuple[int, int]) -> list[dic
 
     Args:
         prediction: `boxes_px` [N, (y1, x1, y2, x2)], `class_ids` [N], `scores` [N] and
-            `mask_probs` [N, h, w] over the boxes, as `Detector.predict` gives them.
+            `mask_probs` [N, h, w] over the boxes, or None, as `Detector.predict` gives them.
         number: COCO id of the image.
         shape: (height, width) of the image, px.
     """
-    rows = zip(prediction.boxes_px, prediction.class_ids, prediction.scores,
-               prediction.mask_probs, strict=True)
-    return [{"image_id": number, "category_id": int(class_id), "score": float(score),
-             "bbox": _coco_box(box),
-             "segmentation": _text(masks.to_rle(masks.paste(mask, box, shape)))}
-            for box, class_id, score, mask in rows]
+    rows = zip(prediction.boxes_px, prediction.class_ids, prediction.scores, strict=True)
+    found = [{"image_id": number, "category_id": int(class_id), "score": float(score),
+              "bbox": _coco_box(box)} for box, class_id, score in rows]
+    if prediction.mask_probs is not None:
+        for detection, box, mask in zip(found, prediction.boxes_px, prediction.mask_probs,
+                                        strict=True):
+            code = masks.to_rle(masks.paste(mask, box, shape))
+            detection["segmentation"] = _text(code)
+    return found
 
 
 def _coco_box(box) -> list[float]:

@@ -68,8 +68,12 @@ class InstanceEvaluator:
             # Ids start at 1: COCOeval takes the match with id 0 for no match.
             annotations.append({"id": len(annotations) + 1, **annotation})
 
-    def evaluate(self, tasks=TASKS) -> dict[str, dict]:
+    def evaluate(self, tasks=None) -> dict[str, dict]:
         """Computes the metrics of every task.
+
+        Args:
+            tasks: of `TASKS`; by default all that the detections allow, which for a network
+                without a mask head are those of boxes.
 
         Returns:
             By task a dict of "AP" (mean over IoU 0.50:0.05:0.95), "AP50", "AP75", "AP_small",
@@ -77,6 +81,9 @@ class InstanceEvaluator:
             where there is nothing to find; and, where classes count, "per_class": by class name
             "AP", "AP50", "AP75" and "objects".
         """
+        if tasks is None:
+            has_masks = all("segmentation" in detection for detection in self.detections)
+            tasks = [task for task in TASKS if has_masks or not task.startswith("segm")]
         return {task: self._evaluate_task(task) for task in tasks}
 
     def _evaluate_task(self, task: str) -> dict:

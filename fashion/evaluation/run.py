@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from fashion.datasets.problems import Problems
 from fashion.datasets.read_ahead import read_ahead
-from fashion.evaluation.instances import TASKS, InstanceEvaluator
+from fashion.evaluation.instances import InstanceEvaluator
 from mrcnn import weights
 from mrcnn.files import atomic_path
 
@@ -37,7 +37,7 @@ class Evaluation:
 
 
 def evaluate_instances(detector, dataset, image_ids=None, batch_size: int | None = None,
-                       tasks=TASKS) -> Evaluation:
+                       tasks=None) -> Evaluation:
     """Measures a detector, image by image in order, with a progress bar.
 
     Every average precision of this project uses the preset `Config.evaluation()`: give a detector
@@ -48,7 +48,7 @@ def evaluate_instances(detector, dataset, image_ids=None, batch_size: int | None
         dataset: prepared `Dataset`.
         image_ids: which images; all by default.
         batch_size: images run at once; the configuration's by default.
-        tasks: what to measure, see `instances`.
+        tasks: what to measure, see `InstanceEvaluator.evaluate`.
 
     Raises:
         ValueError: none of the images can be read.

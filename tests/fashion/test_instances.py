@@ -140,6 +140,14 @@ def test_classes_without_objects_do_not_count():
         "AP": None, "AP50": None, "AP75": None, "objects": 0}
 
 
+def test_a_network_without_masks_is_measured_by_its_boxes():
+    boxes_only = predict((1, 0.9, BIG))
+    boxes_only.mask_probs = None
+    metrics = evaluate(Rectangles([(1, BIG)]), boxes_only)
+    assert list(metrics) == ["bbox", "bbox_agnostic"]
+    assert metrics["bbox"]["AP"] == pytest.approx(1)
+
+
 def test_nothing_found_is_ap_0():
     metrics = evaluate(Rectangles([(1, BIG)]), predict())
     assert all(metrics[task]["AP"] == 0.0 for task in TASKS)

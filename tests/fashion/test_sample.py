@@ -13,7 +13,7 @@ import pytest
 
 from fashion.categories import CATEGORIES, by_id
 from fashion.commands import sample as command
-from fashion.datasets.sample import VERSION, statistics, write_sample
+from fashion.datasets.sample import VERSION, statistics, write_sample, writer
 from fashion.datasets.sample.annotation import annotate, outlines
 from fashion.datasets.sample.canvas import Camera, Canvas
 from fashion.datasets.sample.cuts import random_cut
@@ -161,6 +161,13 @@ def test_the_seed_decides_and_a_larger_sample_extends_a_smaller(tmp_path):
     assert all(more[name] == data for name, data in a.items() if name != "sample.json")
 
 
+def test_processes_write_the_same_sample(tmp_path, monkeypatch):
+    write_sample(tmp_path / "one", 6)
+    monkeypatch.setattr(writer, "_FEW", 0)
+    write_sample(tmp_path / "many", 6)
+    assert files(tmp_path / "one") == files(tmp_path / "many")
+
+
 def test_a_finished_sample_is_kept_and_an_unfinished_one_made_anew(tmp_path):
     folder = tmp_path / "sample"
     first = write_sample(folder, 2)
@@ -177,7 +184,7 @@ def test_a_finished_sample_is_kept_and_an_unfinished_one_made_anew(tmp_path):
 
 
 def interrupted(steps, **_):
-    yield steps[0]
+    yield next(iter(steps))
     raise KeyboardInterrupt
 
 

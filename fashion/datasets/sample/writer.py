@@ -1,8 +1,10 @@
 """Writes the sample to disk in DeepFashion2's layout."""
 
 import json
+import multiprocessing
 import os
 import shutil
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import cv2
@@ -11,12 +13,14 @@ import numpy as np
 from fashion.datasets.sample.annotation import annotate
 from fashion.datasets.sample.identities import IMAGES_PER_PAIR, in_validation, plan
 from fashion.datasets.sample.scene import compose
+from mrcnn.data import processes
 
 VERSION = "1"  # goes up whenever the same seed gives another sample
 SUBSETS = ("train", "validation")
 RECORD = "sample.json"  # written last: a sample without it is not finished
 _UNFINISHED = "sample.unfinished.json"
 _JPEG_QUALITY = 88
+_FEW = 200  # so many images are drawn before processes have started
 
 
 def draw(seed, index):
@@ -62,11 +66,13 @@ def write_sample(output, images, seed=0, validation=0.2, progress=None):
     if read_record(output) == record:
         return record
     _prepare(output, record)
-    numbers = dict.fromkeys(SUBSETS, 0)
-    steps = progress(subset_of, desc="sample", unit="image") if progress else subset_of
-    for index, subset in enumerate(steps):
+    tasks, numbers = [], dict.fromkeys(SUBSETS, 0)
+    for index, subset in enumerate(subset_of):
         numbers[subset] += 1
-        _write_image(output / subset, numbers[subset], *draw(seed, index))
+        tasks.append((output / subset, numbers[subset], seed, index))
+    done = _write_all(tasks)
+    for _ in progress(done, desc="sample", unit="image", total=images) if progress else done:
+        pass
     os.replace(output / _UNFINISHED, output / RECORD)
     return record
 
@@ -107,7 +113,22 @@ def _prepare(output, record):
             (output / subset / kind).mkdir(parents=True)
 
 
-def _write_image(folder, number, image, record):
+def _write_all(tasks):
+    """Writes images, on all cores where there are many and processes can be started."""
+    if len(tasks) < _FEW or os.cpu_count() == 1 or processes.why_not():
+        yield from map(_write_image, tasks)
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(os.cpu_count(), context, cv2.setNumThreads, (1,)) as pool:
+        try:
+            yield from pool.map(_write_image, tasks, chunksize=16)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _write_image(task):
+    folder, number, seed, index = task
+    image, record = draw(seed, index)
     _, jpeg = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
     (folder / "image" / f"{number:06d}.jpg").write_bytes(jpeg.tobytes())
     text = json.dumps(record, separators=(",", ":"))
