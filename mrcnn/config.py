@@ -51,12 +51,11 @@ class Config:
     VALIDATION_STEPS = None
 
     # ---- backbone and pyramid ----
-    # resnet18, resnet50, resnet101, or a callable (layers, image) -> [C2, C3, C4, C5].
+    # resnet18, resnet50, resnet101, or a callable (layers, image) -> [C2, C3, C4, C5] at
+    # BACKBONE_STRIDES; the pyramid's shapes follow from the strides.
     BACKBONE = "resnet101"
     # Multiplies the filters of every backbone convolution; below 1 for small machines.
     BACKBONE_WIDTH = 1.0
-    # Only for a callable BACKBONE: image_shape -> [[height, width]] of each pyramid level.
-    COMPUTE_BACKBONE_SHAPE = None
     # Pixels between neighbouring cells of P2..P6.
     BACKBONE_STRIDES = [4, 8, 16, 32, 64]
     # Channels of every pyramid level (FPN, section 3: 256).

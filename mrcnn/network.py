@@ -191,7 +191,14 @@ class Network:
         else:
             stages = resnet(self.layers, image, config.BACKBONE, config.BACKBONE_WIDTH,
                             config.TRAIN_BN)
-        return feature_pyramid(self.layers, stages, config.TOP_DOWN_PYRAMID_SIZE)
+        pyramid = feature_pyramid(self.layers, stages, config.TOP_DOWN_PYRAMID_SIZE)
+        shapes = tuple(tuple(level.shape[1:3]) for level in pyramid)
+        expected = anchors.pyramid_shapes(image.shape[1:3], config.BACKBONE_STRIDES)
+        if shapes != expected:
+            raise ValueError(
+                f"BACKBONE_STRIDES {list(config.BACKBONE_STRIDES)} ask for levels of {expected} "
+                f"cells, the backbone gives {shapes}. Correct the one or the other.")
+        return pyramid
 
     def _anchors(self, shape):
         """Anchors [A, 4] in pixels and normalised, constants."""

@@ -21,7 +21,8 @@ def test_derived_values():
 
 
 def test_sides():
-    assert Shapes().override({"IMAGE_RESIZE_MODE": "crop", "IMAGE_MIN_DIM": 512}).IMAGE_SHAPE[0] == 512
+    windows = {"IMAGE_RESIZE_MODE": "crop", "IMAGE_MIN_DIM": 512}
+    assert Shapes().override(windows).IMAGE_SHAPE.tolist() == [512, 512, 3]
     papers = {"IMAGE_RESIZE_MODE": "shortest", "IMAGE_MAX_DIM": 1333}
     assert Shapes().override(papers).IMAGE_SHAPE.tolist() == [1344, 1344, 3]
     with pytest.raises(ValueError, match="multiple of 64.*1000"):

@@ -169,6 +169,9 @@ def test_a_backbone_of_ones_own(config):
 
     own = Network(config.override({"BACKBONE": backbone}))
     assert "own1" in own.layers_by_name()
+    fine_first = config.override({"BACKBONE_STRIDES": "[2, 8, 16, 32, 64]", "BACKBONE": backbone})
+    with pytest.raises(ValueError, match="BACKBONE_STRIDES.*backbone gives"):
+        Network(fine_first).inference_graph()
 
 
 def _gradients(loss_names, graph, network, batch):

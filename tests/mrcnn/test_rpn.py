@@ -48,7 +48,8 @@ def test_crowds_and_padding():
 def _anchors(count=40):
     rng = np.random.default_rng(1)
     corner = rng.uniform(0, 0.6, (count, 2))
-    return np.concatenate([corner, corner + rng.uniform(0.05, 0.4, (count, 2))], 1).astype("float32")
+    size = rng.uniform(0.05, 0.4, (count, 2))
+    return np.concatenate([corner, corner + size], axis=1).astype("float32")
 
 
 def test_draw_is_filled_with_negatives_and_encodes_positives():
