@@ -1,0 +1,294 @@
+"""What the commands share: their arguments, and finding data, weights and configuration."""
+
+import functools
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from fashion.config import CONFIGS
+from fashion.datasets import locate
+from fashion.datasets.deepfashion2 import DeepFashion2Dataset
+from fashion.datasets.sample import writer as sample_writer
+from mrcnn import matterport_layout, resume, weights
+from mrcnn.config import Config
+from mrcnn.download import PUBLISHED, published_weights
+
+ROOT = Path(__file__).resolve().parents[2]
+LOGS = ROOT / "logs"
+WEIGHTS = ROOT / "weights"
+SAMPLE = ROOT / "datasets" / "sample"
+# What `demo` leaves behind, for `--weights=sample`.
+SAMPLE_WEIGHTS = WEIGHTS / "mask_rcnn_tiny_sample.h5"
+# Layers whose shapes follow from the number of classes.
+CLASS_LAYERS = ("mrcnn_class_logits", "mrcnn_bbox_fc", "mrcnn_mask")
+# Files whose first convolution expects blue, green, red.
+BLUE_FIRST = {file.filename for file in PUBLISHED.values() if file.channels == "BGR"}
+# Pictures of the built-in sample: what two cores draw in about two minutes.
+SAMPLE_IMAGES = 3000
+SAMPLE_SEED = 1
+
+DEFAULT_CONFIG = "deepfashion2"
+WEIGHTS_HELP = {
+    "coco": "Matterport's Mask R-CNN trained on COCO, a ResNet-101 (fetched into weights/)",
+    "imagenet": "Keras' ResNet-50 trained on ImageNet (fetched into weights/)",
+    "sample": "what the demo learned from the built-in sample",
+    "last": "the newest training in --logs",
+    "random": "no weights",
+    "PATH": "an .h5 file",
+}
+
+
+@dataclass(frozen=True)
+class Data:
+    """A data set in DeepFashion2's layout.
+
+    Attributes:
+        root: its folder.
+        sample: contents of `sample.json` (version, seed, counts) of a made-up one, else None.
+    """
+
+    root: Path
+    sample: dict | None
+
+    def __str__(self):
+        if self.sample is None:
+            return str(self.root)
+        version, seed = self.sample["version"], self.sample["seed"]
+        return f"made-up sample, version {version}, seed {seed} ({self.root})"
+
+
+@dataclass(frozen=True)
+class Model:
+    """A configuration and the weights it starts from; None: random ones."""
+
+    config: Config
+    weights: Path | None
+
+
+def add_weights_argument(parser, words, default=None):
+    """Adds --weights, --config, --set and --logs: everything that decides on the network.
+
+    Args:
+        parser: of a command.
+        words: keys of `WEIGHTS_HELP` that the command takes.
+        default: the word that stands when none is given; None makes --weights compulsory.
+    """
+    about = "; ".join(f"{word}: {WEIGHTS_HELP[word]}" for word in words)
+    ending = f" (default: {default})" if default else ""
+    parser.add_argument("--weights", required=default is None, default=default,
+                        metavar="|".join(words), help=about + ending)
+    parser.add_argument("--config", choices=CONFIGS, metavar="NAME",
+                        help=f"{', '.join(CONFIGS)} (default: the one that the weights were "
+                             f"trained with, else {DEFAULT_CONFIG})")
+    parser.add_argument("--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE",
+                        help="change knobs of the configuration, such as IMAGE_MAX_DIM=512; "
+                             "mrcnn/config.py explains all of them")
+    parser.add_argument("--logs", type=Path, default=LOGS, metavar="DIR",
+                        help="folder of trainings (default: logs/ in the repository)")
+
+
+def add_dataset_argument(parser):
+    """Adds --dataset."""
+    parser.add_argument("--dataset", metavar="DIR",
+                        help="folder in DeepFashion2's layout (default: $DEEPFASHION2_DIR, else "
+                             "datasets/deepfashion2, else a made-up sample)")
+
+
+def resolve_dataset(path=None):
+    """Finds the data set, or makes the built-in sample and says so.
+
+    Args:
+        path: of --dataset; None looks in the usual places.
+
+    Returns:
+        `Data`.
+
+    Raises:
+        ValueError: the folder that was asked for is no data set.
+    """
+    root = locate.find_dataset(path)
+    if root is None:
+        print("No DeepFashion2 here (--dataset, $DEEPFASHION2_DIR, datasets/deepfashion2): this "
+              "works on\nthe built-in sample of made-up pictures, whose numbers say nothing about "
+              f"photos.\n{locate.HOW_TO_GET}\n")
+        return built_in_sample()
+    return Data(root, sample_writer.read_record(root))
+
+
+def load(data, subset, where=None, limit=None):
+    """One subset of a data set, prepared: see `DeepFashion2Dataset.load`."""
+    dataset = DeepFashion2Dataset()
+    dataset.load(data.root, subset, where=where, limit=limit)
+    dataset.prepare()
+    return dataset
+
+
+def built_in_sample():
+    """The built-in sample as `Data`, made if it is not there whole and in this version."""
+    from tqdm import tqdm
+
+    quiet_in_files = functools.partial(tqdm, disable=None)
+    record = sample_writer.write_sample(SAMPLE, SAMPLE_IMAGES, SAMPLE_SEED,
+                                        progress=quiet_in_files)
+    return Data(SAMPLE, record)
+
+
+def resolve_model(arguments):
+    """Finds the configuration and the weights that the arguments ask for, fetching if need be.
+
+    Args:
+        arguments: with weights, config, set and logs, as `add_weights_argument` adds them.
+
+    Returns:
+        `Model`.
+
+    Raises:
+        ValueError: an unknown knob, or weights of another architecture; the configuration that
+            they fit is named.
+        OSError: no such weights, or they cannot be fetched.
+    """
+    word, name = arguments.weights, arguments.config
+    if word in PUBLISHED:
+        config = make_config(name, arguments.set)
+        _check_backbone(word, PUBLISHED[word].backbone, config)
+        return Model(config, published_weights(word, WEIGHTS))
+    if word == "random":
+        return Model(make_config(name, arguments.set), None)
+    path = _find_weights(word, name, arguments.logs)
+    saved = weights.read_metadata(path) or {}
+    if name is None and saved.get("name") in CONFIGS:
+        config = _change(_restore(saved), arguments.set)
+    else:
+        config = make_config(name, arguments.set)
+    _check_backbone(path, saved.get("backbone") or _backbone_in(path), config)
+    return Model(config, path)
+
+
+def make_config(name=None, settings=()):
+    """A configuration by name, with knobs changed by texts KEY=VALUE.
+
+    Raises:
+        ValueError: a text without "=", an unknown knob, or a value of another kind.
+    """
+    return _change(CONFIGS[name or DEFAULT_CONFIG](), settings)
+
+
+def load_backend():
+    """Imports Keras and its backend without their greetings.
+
+    TensorFlow writes eight lines to the standard error as it is loaded, whatever
+    TF_CPP_MIN_LOG_LEVEL says; its Python errors are raised and not lost.
+    """
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        import keras  # noqa: F401
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+def build(mode, model, logs):
+    """The network of a model, its weights loaded.
+
+    A detection needs weights for every layer. A training may start from any that fit somewhere:
+    layers without weights are new, and so are, with weights of other classes (COCO's), those that
+    name the classes.
+
+    Args:
+        mode: "training" or "inference".
+        model: `Model`.
+        logs: folder of trainings.
+
+    Returns:
+        `mrcnn.model.MaskRCNN`.
+
+    Raises:
+        ValueError: weights that do not fit.
+    """
+    from mrcnn.model import MaskRCNN
+
+    face = MaskRCNN(mode, model.config, logs)
+    if model.weights is None:
+        return face
+    if mode == "inference":
+        face.load_weights(model.weights)
+        return face
+    saved = weights.read_metadata(model.weights) or {}
+    is_same = saved.get("num_classes") == model.config.NUM_CLASSES
+    face.load_weights(model.weights, by_name=True, exclude=() if is_same else CLASS_LAYERS)
+    if Path(model.weights).name in BLUE_FIRST:
+        _turn_to_rgb(face.network)
+    return face
+
+
+def _turn_to_rgb(network):
+    """Makes weights that were trained on blue, green, red photos expect red first, exactly."""
+    kernel = network.layers_by_name()["conv1"].kernel
+    kernel.assign(np.asarray(kernel)[:, :, ::-1])
+
+
+def _change(config, settings):
+    wrong = [text for text in settings if "=" not in text]
+    if wrong:
+        raise ValueError(f"--set takes KEY=VALUE, such as IMAGE_MAX_DIM=512, got {wrong[0]!r}.")
+    return config.override(dict(text.split("=", 1) for text in settings))
+
+
+def _restore(saved):
+    """The configuration that weights were trained with, also where --set had changed it."""
+    config = CONFIGS[saved["name"]]()
+    return config.override({
+        name: _like(getattr(config, name), value)
+        for name, value in saved.get("config", {}).items() if hasattr(config, name)})
+
+
+def _like(default, value):
+    """A value out of JSON, which knows neither tuples nor arrays, in the type of the default."""
+    if isinstance(default, np.ndarray):
+        return np.array(value)
+    return tuple(value) if isinstance(default, tuple) else value
+
+
+def _find_weights(word, name, logs):
+    """Path of the weights on this disk that a word means."""
+    if word == "last":
+        return resume.find_last(logs, name or _last_config(logs))
+    path = SAMPLE_WEIGHTS if word == "sample" else Path(word)
+    if not path.is_file():
+        advice = ("The demo makes that file: python fashion/fashion.py demo" if word == "sample"
+                  else f"--weights takes {', '.join(WEIGHTS_HELP)}.")
+        raise FileNotFoundError(f"There is no file {path}. {advice}")
+    return path
+
+
+def _last_config(logs):
+    """Name of the configuration that trained last in a folder of trainings."""
+    newest = {name: folders[0] for name in CONFIGS
+              if (folders := resume.run_folders(logs, name))}
+    return max(newest, key=lambda name: newest[name].stat().st_mtime, default=DEFAULT_CONFIG)
+
+
+def _backbone_in(path):
+    """`Config.BACKBONE` of a file that does not say so, by its layers; None if it has none."""
+    with weights.open_weights(path) as file:
+        names = set(file.get("model_weights", file))
+    if not matterport_layout.backbone_layers(names):
+        return None
+    return matterport_layout.backbone_name(names).lower().replace("-", "")
+
+
+def _check_backbone(source, backbone, config):
+    """Refuses weights of another backbone, naming the configurations that they fit."""
+    if backbone in (None, config.BACKBONE) or callable(config.BACKBONE):
+        return
+    fitting = [name for name, kind in CONFIGS.items() if kind.BACKBONE == backbone]
+    advice = (f"They fit --config={' or --config='.join(fitting)}." if fitting
+              else "No configuration here has that backbone.")
+    raise ValueError(f"The weights {source} are of a {backbone}, the configuration {config.NAME} "
+                     f"is a {config.BACKBONE}. {advice}")

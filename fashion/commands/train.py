@@ -1,0 +1,162 @@
+"""Train a garment detector, or go on with one (--weights=last).
+
+What to expect of the schedules:
+  paper       rate 1e-5, divided by 10 every 2,000 steps, 8,000 steps (Zhang & Zhang 2020). The
+              rates add up to 0.022: this fine-tunes trained weights (coco) a little, with Adam,
+              and new heads at ten times the rate. From random weights it learns nothing.
+  1x          12 epochs at 0.02 for 16 images, divided by 10 after epochs 8 and 11 (Detectron,
+              Match R-CNN): the one for a full training on DeepFashion2.
+  matterport  heads, then stage 4 and up, then all layers, 160 epochs of STEPS_PER_EPOCH.
+  one_cycle   up, then down to zero along a cosine; short trainings (--epochs says how short).
+  constant    one rate for --epochs.
+
+Each epoch writes weights, its losses and pictures for TensorBoard into a dated folder in --logs.
+Ctrl-C saves and ends. --weights=last, or weights inside such a folder, go on in it at the very
+next step, with the arguments it began with where no others are given.
+"""
+
+import json
+from pathlib import Path
+
+from fashion.commands import common
+from mrcnn import resume
+from mrcnn.files import atomic_path
+from mrcnn.schedules import SCHEDULES
+
+HELP = "train a detector"
+
+# Arguments of `mrcnn.data.augment.Jitter`.
+AUGMENTATIONS = {
+    "none": None,
+    "flip": {"scale": (1, 1), "translate": 0, "colour": 0},
+    "jitter": {},
+}
+# What a training that goes on takes from the one it continues, unless given anew; and what it
+# takes where nothing was given. They are written into the run folder as this file.
+ARGUMENTS = "arguments.json"
+DEFAULTS = {"dataset": None, "where": None, "limit": None, "epochs": None, "rate": None,
+            "layers": "all", "augment": "flip", "eval_limit": 500, "watch": None, "patience": 0,
+            "keep": 3, "save_every": 1000}
+PICTURES = 4  # validation photos shown in TensorBoard
+
+
+def add_arguments(parser):
+    common.add_weights_argument(
+        parser, ("coco", "imagenet", "sample", "last", "random", "PATH"))
+    common.add_dataset_argument(parser)
+    data = parser.add_argument_group("data")
+    data.add_argument("--where", metavar="CONDITION",
+                      help='train on images with such garments, as "occlusion<=2 and zoom_in==1"')
+    data.add_argument("--limit", type=int, metavar="N", help="train on N images only")
+    data.add_argument("--augment", choices=AUGMENTATIONS,
+                      help=f"default: {DEFAULTS['augment']}; jitter also scales, shifts, tints")
+    data.add_argument("--workers", type=int, metavar="N", help="processes that load images")
+    length = parser.add_argument_group("length and rate")
+    length.add_argument("--schedule", choices=SCHEDULES, help="default: the configuration's")
+    length.add_argument("--epochs", type=int, metavar="N", help="number of the last epoch")
+    length.add_argument("--steps", type=int, metavar="N",
+                        help="steps of an epoch (default: one pass over the images)")
+    length.add_argument("--rate", type=float, metavar="R", help="learning rate")
+    length.add_argument("--layers", metavar="WHICH",
+                        help="heads, 3+, 4+, 5+, all (default), or a regular expression")
+    length.add_argument("--patience", type=int, metavar="N",
+                        help="stop after N epochs that were not the best so far (default: never)")
+    length.add_argument("--watch", metavar="METRIC",
+                        help="what makes an epoch the best: a loss such as val_loss (default) or "
+                             "an average precision such as segm_AP50; its weights are kept")
+    length.add_argument("--eval-limit", type=int, metavar="N",
+                        help="average precision on N validation images after each epoch "
+                             f"(default: {DEFAULTS['eval_limit']}; 0: none)")
+    running = parser.add_argument_group("running")
+    running.add_argument("--precision", choices=("float32", "mixed_bfloat16", "mixed_float16"))
+    running.add_argument("--deterministic", action="store_true",
+                         help="the same numbers in every run (slower)")
+    running.add_argument("--seed", type=int, metavar="S", help="of all that is random")
+    running.add_argument("--keep", type=int, metavar="N",
+                         help=f"weights files kept (default: {DEFAULTS['keep']})")
+    running.add_argument("--save-every", type=int, metavar="N",
+                         help="steps between the states that a killed training goes on from "
+                              f"(default: {DEFAULTS['save_every']}; 0: after epochs only)")
+
+
+def run(arguments):
+    model = common.resolve_model(arguments)
+    options = _options(arguments, model)
+    config = _configure(model, arguments)
+    data = common.resolve_dataset(options["dataset"])
+    train = common.load(data, "train", options["where"], options["limit"])
+    validation = common.load(data, "validation")
+    common.load_backend()
+    from mrcnn import training
+    from mrcnn.data.augment import Jitter
+
+    if arguments.deterministic:
+        training.make_deterministic(config.SEED)
+    face = common.build("training", common.Model(config, model.weights), arguments.logs)
+    face.run.check_writable()
+    _write_options(face.run, options)
+    print(f"     data set: {data}\n      weights: {model.weights or 'random'}")
+    jitter = AUGMENTATIONS[options["augment"]]
+    trainer = face.train(
+        train, validation, learning_rate=options["rate"], epochs=options["epochs"],
+        layers=options["layers"], augmentation=None if jitter is None else Jitter(**jitter),
+        save_every=options["save_every"], keep=options["keep"], watch=options["watch"],
+        patience=options["patience"], **_watch(face, validation, options["eval_limit"]))
+    return _say_how_it_ended(face, trainer)
+
+
+def _options(arguments, model):
+    """Arguments as given; otherwise those of the training that goes on; otherwise the defaults."""
+    before = {}
+    if model.weights and resume.parse_path(model.weights, model.config.NAME):
+        file = Path(model.weights).parent / ARGUMENTS
+        before = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    given = {name: getattr(arguments, name) for name in DEFAULTS}
+    given = {name: value for name, value in given.items() if value is not None}
+    return DEFAULTS | before | given
+
+
+def _write_options(run, options):
+    with atomic_path(run.make() / ARGUMENTS) as temporary:
+        temporary.write_text(json.dumps(options, indent=1), encoding="utf-8")
+
+
+def _configure(model, arguments):
+    """The configuration with what the arguments say, which every checkpoint will remember."""
+    knobs = {"SCHEDULE": arguments.schedule, "STEPS_PER_EPOCH": arguments.steps,
+             "WORKERS": arguments.workers, "PRECISION": arguments.precision,
+             "SEED": arguments.seed}
+    config = model.config.override(
+        {name: value for name, value in knobs.items() if value is not None})
+    if model.weights is None and config.TRAIN_BN is False:
+        print("From random weights batch normalisation trains (TRAIN_BN=None).")
+        config = config.override({"TRAIN_BN": None})
+    return config
+
+
+def _watch(face, validation, limit):
+    """What `MaskRCNN.train` needs to measure and to draw while it trains."""
+    from fashion.evaluation.watching import AveragePrecision, Drawing
+    from mrcnn.detection import Detector
+
+    detector = Detector(face.network, face.network.config.evaluation())
+    ids = validation.image_ids
+    spread = ids[::max(1, len(ids) // PICTURES)][:PICTURES]
+    callbacks = [AveragePrecision(detector, validation, limit)] if limit else []
+    return {"custom_callbacks": callbacks, "draw": Drawing(detector, validation),
+            "picture_ids": spread}
+
+
+def _say_how_it_ended(face, trainer):
+    progress = trainer.progress
+    reason = trainer.stop_reason or "as planned"
+    print(f"\nThe end: {reason}, after step {progress.step:,}, epoch {progress.epoch}.")
+    print(f"Weights and logs: {face.log_dir}")
+    if progress.best_epoch:
+        print(f"Best epoch: {progress.best_epoch} ({face.run.checkpoint(progress.best_epoch)})")
+    if trainer.stop_reason == "interrupted":
+        print("Go on with --weights=last.")
+        return 130
+    print("Measure it:  python fashion/fashion.py evaluate --weights=last\n"
+          "Use it:      python fashion/fashion.py detect --weights=last --image=FILE")
+    return 0

@@ -1,0 +1,165 @@
+"""From photos to objects: mold, run the inference graph, and bring the answer back to the photo.
+
+Boxes and masks come back in the photo's own pixels, unrounded: molding is undone by the same
+numbers that did it, and masks are pasted at sub-pixel places.
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+import numpy as np
+
+from mrcnn import boxes, masks
+from mrcnn.data import mold
+
+# Inference graphs kept, one for each molded shape. The papers' 800/1333 rule makes 17 shapes of
+# all photos from 5:3 to 3:5; square molding makes one.
+MAX_GRAPHS = 32
+
+
+@dataclass(frozen=True)
+class Raw:
+    """What the network found on one photo, before masks become bitmaps. N objects, by score.
+
+    Attributes:
+        shape: (height, width) of the photo, px.
+        boxes_px: [N, (y1, x1, y2, x2)] float32, px of the photo.
+        class_ids: [N] int32.
+        scores: [N] float32, 0 to 1.
+        mask_probs: [N, h, w] float32, each over its box; None for a network without a mask head.
+    """
+
+    shape: tuple
+    boxes_px: np.ndarray
+    class_ids: np.ndarray
+    scores: np.ndarray
+    mask_probs: np.ndarray | None
+
+    def above(self, score):
+        """Only the objects with at least this score."""
+        kept = self.scores >= score
+        mask_probs = None if self.mask_probs is None else self.mask_probs[kept]
+        return Raw(self.shape, self.boxes_px[kept], self.class_ids[kept], self.scores[kept],
+                   mask_probs)
+
+    def to_dict(self):
+        """Matterport's result: rois, class_ids, scores, and masks [H, W, N] bool.
+
+        Unlike Matterport's, `rois` are float: rounding moves a box by up to half a pixel.
+        """
+        result = {"rois": self.boxes_px, "class_ids": self.class_ids, "scores": self.scores}
+        if self.mask_probs is not None:
+            result["masks"] = masks.expand(self.mask_probs, self.boxes_px, self.shape)
+        return result
+
+
+class Detector:
+    """Finds objects on photos of any size and number.
+
+    Args:
+        network: a `Network` with its weights.
+        config: how photos are molded, and the thresholds, such as `Config.evaluation()`; the
+            network's own by default.
+    """
+
+    def __init__(self, network, config=None):
+        self.network = network
+        self.config = config or network.config
+        self._graphs = OrderedDict()  # molded shape -> keras.Model, the last used at the end
+
+    def detect(self, images, batch_size=None):
+        """Find objects.
+
+        Args:
+            images: iterable of [H, W, 3] uint8 RGB, of any sizes.
+            batch_size: photos run at once; `Config.BATCH_SIZE` by default.
+
+        Returns:
+            A list of dicts, one for each photo: see `Raw.to_dict`.
+        """
+        return [raw.to_dict() for raw in self.predict(images, batch_size)]
+
+    def predict(self, images, batch_size=None):
+        """Find objects, one photo after the other, as far as they are asked for.
+
+        Photos that mold to the same shape are run together. Few are held at a time, so a
+        generator over any number of photos is fine.
+
+        Args:
+            images: iterable of [H, W, 3] uint8 RGB, of any sizes.
+            batch_size: photos run at once; `Config.BATCH_SIZE` by default.
+
+        Yields:
+            `Raw`, in the order of the photos.
+
+        Raises:
+            ValueError: something that is no RGB photo, or a molded shape that the network cannot
+                take.
+        """
+        batch_size = batch_size or self.config.BATCH_SIZE
+        waiting, done, next_up = OrderedDict(), {}, 0
+        for position, image in enumerate(images):
+            image = _check(image, self.config.IMAGE_CHANNEL_COUNT)
+            plan = mold.plan_for(self.config, image.shape)
+            waiting.setdefault(plan.shape, []).append((position, image, plan))
+            is_full = len(waiting[plan.shape]) == batch_size
+            if is_full:
+                done |= self._run(waiting.pop(plan.shape))
+            elif position - next_up >= 4 * batch_size:  # a rare shape holds the others up
+                done |= self._run(waiting.popitem(last=False)[1])
+            while next_up in done:
+                yield done.pop(next_up)
+                next_up += 1
+        for group in waiting.values():
+            done |= self._run(group)
+        for position in sorted(done):
+            yield done[position]
+
+    def _run(self, group):
+        """{position: Raw} of (position, image, plan) triples with one molded shape.
+
+        A group smaller than the others is run as it is: the graph's batch dimension is free.
+        """
+        plans = [plan for _, _, plan in group]
+        outputs = self._graph(plans[0].shape).predict_on_batch({
+            "input_image": np.stack([
+                mold.mold_image(image, plan, self.config.RESIZE_FILTER)
+                for _, image, plan in group]),
+            "input_window": np.array([plan.window for plan in plans], np.float32),
+        })
+        return {position: self._unmold(plan, {name: x[i] for name, x in outputs.items()})
+                for i, (position, _, plan) in enumerate(group)}
+
+    def _graph(self, shape):
+        """The inference graph of a molded (height, width)."""
+        if shape not in self._graphs:
+            channels = self.config.IMAGE_CHANNEL_COUNT
+            self._graphs[shape] = self.network.inference_graph((*shape, channels), self.config)
+            while len(self._graphs) > MAX_GRAPHS:
+                self._graphs.popitem(last=False)
+        self._graphs.move_to_end(shape)
+        return self._graphs[shape]
+
+    def _unmold(self, plan, outputs):
+        """Outputs of one photo, without padding, in the photo's pixels."""
+        detections = np.asarray(outputs["detections"], np.float32)
+        molded_px = boxes.denormalise(detections[:, :4], plan.shape, self.network.convention)
+        boxes_px = boxes.clip(mold.unmold_boxes(molded_px, plan), (0, 0, *plan.original_shape))
+        found = (detections[:, 4] > 0) & boxes.valid(boxes_px)
+        mask_probs = outputs.get("masks")
+        return Raw(
+            shape=plan.original_shape,
+            boxes_px=boxes_px[found].astype(np.float32),
+            class_ids=detections[found, 4].astype(np.int32),
+            scores=detections[found, 5],
+            mask_probs=None if mask_probs is None else np.asarray(mask_probs, np.float32)[found],
+        )
+
+
+def _check(image, channels):
+    image = np.asarray(image)
+    if image.ndim != 3 or image.shape[2] != channels or image.dtype != np.uint8:
+        raise ValueError(
+            f"Expected a photo [height, width, {channels}] uint8, got {list(image.shape)} "
+            f"{image.dtype}. mrcnn.data.images.read_image makes an RGB one of any file.")
+    return image

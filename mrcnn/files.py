@@ -1,0 +1,50 @@
+"""Files that are either whole or not there, and files that are not what they should be."""
+
+import contextlib
+import os
+import uuid
+from pathlib import Path
+
+# Ending of files that were being written; one that stays behind is from a killed process.
+UNFINISHED = ".unfinished"
+
+
+@contextlib.contextmanager
+def atomic_path(path):
+    """Give a temporary name to write to, which becomes `path` at the end of the block.
+
+    The data is on the disk before the name changes, so that a crash at any moment leaves either
+    the old file or the new one. If the block fails, the temporary file is removed.
+
+    Args:
+        path: of the file to write; its folder is made if need be.
+
+    Yields:
+        `Path` in the same folder, which the block must create.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}{UNFINISHED}")
+    try:
+        yield temporary
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def kind_of(path):
+    """Say what a file is that should hold weights and does not, by its first bytes."""
+    with path.open("rb") as file:
+        start = file.read(512)
+    text = start.lstrip().lower()
+    kinds = (
+        (not start, "it is empty"),
+        (text.startswith((b"<!doctype", b"<html", b"<?xml")),
+         "it is a web page, saved instead of the file it links to"),
+        (start.startswith(b"version https://git-lfs"), "it is a Git LFS pointer, not the file"),
+        (start.startswith(b"\x80"), "it is a Python pickle"),
+        (start.startswith(b"PK"), "it is a zip archive (a .keras, .npz or PyTorch file)"),
+    )
+    return next((name for found, name in kinds if found), "its format is unknown")

@@ -1,0 +1,34 @@
+"""The proof that everything fits together: eight images, learned by heart."""
+
+import pytest
+
+from fashion.config import TinyConfig
+from fashion.datasets.deepfashion2 import DeepFashion2Dataset
+from fashion.datasets.sample import write_sample
+from fashion.evaluation.run import evaluate_instances
+from mrcnn.detection import Detector
+from mrcnn.model import MaskRCNN
+
+STEPS = 320
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("sample")
+    write_sample(folder, 8, seed=3, validation=0)
+    dataset = DeepFashion2Dataset()
+    dataset.load(folder, "train")
+    dataset.prepare()
+    return dataset
+
+
+def test_one_batch_is_learned_by_heart(dataset, tmp_path):
+    assert dataset.num_images == 8
+    config = TinyConfig().override({"STEPS_PER_EPOCH": STEPS, "IMAGES_PER_GPU": 8})
+    model = MaskRCNN("training", config, tmp_path)
+    model.train(dataset, None, epochs=1, keep=1)
+    detector = Detector(model.network, config.evaluation())
+    metrics = evaluate_instances(detector, dataset).metrics
+    print({task: round(numbers["AP"], 3) for task, numbers in metrics.items()})
+    assert metrics["bbox"]["AP"] >= 0.90
+    assert metrics["segm"]["AP"] >= 0.90
