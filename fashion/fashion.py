@@ -21,6 +21,9 @@ first steps:
   python fashion/fashion.py train --weights=coco --dataset=DIR
   python fashion/fashion.py COMMAND --help           everything a command takes
 """
+MISSING = f"""\
+Install what the project needs: pip install -r {HERE.parent / 'requirements.txt'}
+README.md says more under "If it does not run"."""
 
 
 def build_parser():
@@ -53,11 +56,24 @@ def main(argv=None):
         with Ctrl-C.
     """
     argv = sys.argv[1:] if argv is None else argv
-    parser, commands = build_parser()
-    _check_spelling(argv, parser, commands)
-    arguments = parser.parse_args(argv)
-    _set_up_output(arguments.debug)
-    return _run(arguments)
+    try:
+        parser, commands = build_parser()
+        _check_spelling(argv, parser, commands)
+        arguments = parser.parse_args(argv)
+        _set_up_output(arguments.debug)
+        return arguments.run(arguments) or 0
+    except KeyboardInterrupt:
+        print("\nStopped.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of our output, `head` perhaps, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (ValueError, OSError, ArithmeticError, ImportError) as error:
+        if "--debug" in argv:
+            raise
+        advice = MISSING if isinstance(error, ImportError) else "(--debug shows where)"
+        print(f"error: {error}\n{advice}", file=sys.stderr)
+        return 1
 
 
 def _check_spelling(argv, parser, commands):
@@ -76,28 +92,6 @@ def _check_spelling(argv, parser, commands):
 def _nearest(word, known):
     close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
     return f"; did you mean {close[0]}?" if close else f"; known are {', '.join(known)}"
-
-
-def _run(arguments):
-    try:
-        return arguments.run(arguments) or 0
-    except KeyboardInterrupt:
-        print("\nStopped.", file=sys.stderr)
-        return 130
-    except BrokenPipeError:  # the reader of our output, `head` perhaps, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except ModuleNotFoundError as error:
-        if arguments.debug:
-            raise
-        print(f"error: {error}. Install what the project needs: pip install -r "
-              f"{HERE.parent / 'requirements.txt'}", file=sys.stderr)
-        return 1
-    except (ValueError, OSError, ImportError) as error:
-        if arguments.debug:
-            raise
-        print(f"error: {error}\n(--debug shows where)", file=sys.stderr)
-        return 1
 
 
 def _set_up_output(debug):

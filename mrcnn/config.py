@@ -47,6 +47,8 @@ class Config:
     # ---- length of training ----
     # Steps between two checkpoints; None means one pass over the training images.
     STEPS_PER_EPOCH = 1000
+    # Number of the last epoch; None: as long as the schedule is by itself.
+    EPOCHS = None
     # Validation batches after each epoch; None means the whole validation set, in order.
     VALIDATION_STEPS = None
 

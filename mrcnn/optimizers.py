@@ -1,15 +1,12 @@
 """SGD and Adam as detectors are trained: clipped by global norm, decayed, with layerwise rates.
 
-Biases and batch normalisation do not decay. SGD adds the decay to the gradient, where momentum
-carries it along (the L2 penalty of Detectron); Adam shrinks
-the weights apart from the gradient (AdamW, arXiv 1711.05101), since its step does not know the
-size of the gradient.
+Only kernels decay, neither biases nor batch normalisation. SGD adds the decay to the gradient,
+where momentum carries it along (Detectron's L2 penalty); Adam shrinks the weights apart from the
+gradient (AdamW, arXiv 1711.05101), since its step does not know the size of the gradient.
 """
 
 import keras
 from keras import ops
-
-DECAYED = ("kernel",)
 
 
 class _DetectorOptimizer:
@@ -18,7 +15,7 @@ class _DetectorOptimizer:
     Args:
         multipliers: dict of variable path -> multiple of the learning rate; others have 1.
         clip_norm: largest norm of all gradients together; None does not clip.
-        decay: weight decay of the variables named in `DECAYED`.
+        decay: weight decay of the kernels.
         sum_gradients: list of gradients -> their sums over all replicas; None where there is one.
         **kwargs: of the Keras optimizer.
     """
@@ -37,7 +34,7 @@ class _DetectorOptimizer:
 
     def _decay(self, variable):
         """Weight decay of one variable."""
-        return self.decay if self._reference(variable).name in DECAYED else 0.0
+        return self.decay if self._reference(variable).name.endswith("kernel") else 0.0
 
     def _reference(self, variable):
         """The Keras variable behind the backend's, which carries the path."""
@@ -91,8 +88,13 @@ def make_optimizer(config, new_variables=(), sum_gradients=None):
         A Keras optimizer; for mixed_float16 one that scales the loss.
 
     Raises:
-        ValueError: unknown OPTIMIZER.
+        ValueError: unknown OPTIMIZER, or accumulation over several GPUs.
     """
+    if config.ACCUMULATION_STEPS > 1 and sum_gradients:
+        raise ValueError(
+            f"ACCUMULATION_STEPS = {config.ACCUMULATION_STEPS} does not go with GPU_COUNT = "
+            f"{config.GPU_COUNT} under TensorFlow: Keras cannot do both. Set one of them to 1, or "
+            f"take the JAX backend (KERAS_BACKEND=jax).")
     common = {
         "learning_rate": float(config.LEARNING_RATE),
         "multipliers": dict.fromkeys(new_variables, config.HEAD_LEARNING_RATE_MULTIPLIER),

@@ -53,7 +53,7 @@ def make_schedule(config, epoch, name=None, rate=None, epochs=None, layers="all"
         name: a key of `SCHEDULES`; None takes SCHEDULE.
         rate: learning rate to start from; None takes the schedule's own, of those that have one,
             else LEARNING_RATE.
-        epochs: number of the last epoch; None takes the schedule's own.
+        epochs: number of the last epoch; None takes Config.EPOCHS, and that the schedule's own.
         layers: what trains; `matterport` says so itself.
 
     Returns:
@@ -68,7 +68,7 @@ def make_schedule(config, epoch, name=None, rate=None, epochs=None, layers="all"
     if rate is None and name not in OWN_RATE:
         rate = config.LEARNING_RATE
     batch = config.BATCH_SIZE * config.ACCUMULATION_STEPS
-    return SCHEDULES[name](rate, epoch, epochs, batch, layers, config.WARMUP_STEPS)
+    return SCHEDULES[name](rate, epoch, epochs or config.EPOCHS, batch, layers, config.WARMUP_STEPS)
 
 
 # Each takes rate, steps of an epoch, number of epochs or None, images of a step, layers and steps
@@ -153,4 +153,5 @@ def _warmed_up(rate, warmup_steps):
 
 def _need(epochs, name):
     if epochs is None:
-        raise ValueError(f"The schedule {name!r} has no length of its own: say epochs=... .")
+        raise ValueError(
+            f"The schedule {name!r} has no length of its own: set EPOCHS, or say epochs=... .")

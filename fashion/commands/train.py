@@ -7,8 +7,9 @@ What to expect of the schedules:
   1x          12 epochs at 0.02 for 16 images, divided by 10 after epochs 8 and 11 (Detectron,
               Match R-CNN): the one for a full training on DeepFashion2.
   matterport  heads, then stage 4 and up, then all layers, 160 epochs of STEPS_PER_EPOCH.
-  one_cycle   up, then down to zero along a cosine; short trainings (--epochs says how short).
+  one_cycle   up, then down to zero along a cosine, in --epochs.
   constant    one rate for --epochs.
+A configuration may set the number of epochs of its own schedule (via: 20, tiny: 10).
 
 Each epoch writes weights, its losses and pictures for TensorBoard into a dated folder in --logs.
 Ctrl-C saves and ends. --weights=last, or weights inside such a folder, go on in it at the very
@@ -34,9 +35,9 @@ AUGMENTATIONS = {
 # What a training that goes on takes from the one it continues, unless given anew; and what it
 # takes where nothing was given. They are written into the run folder as this file.
 ARGUMENTS = "arguments.json"
-DEFAULTS = {"dataset": None, "where": None, "limit": None, "epochs": None, "rate": None,
-            "layers": "all", "augment": "flip", "eval_limit": 500, "watch": None, "patience": 0,
-            "keep": 3, "save_every": 1000}
+DEFAULTS = {"dataset": None, "where": None, "limit": None, "rate": None, "layers": "all",
+            "augment": "flip", "eval_limit": 500, "watch": None, "patience": 0, "keep": 3,
+            "save_every": 1000}
 PICTURES = 4  # validation photos shown in TensorBoard
 
 
@@ -98,8 +99,8 @@ def run(arguments):
     print(f"     data set: {data}\n      weights: {model.weights or 'random'}")
     jitter = AUGMENTATIONS[options["augment"]]
     trainer = face.train(
-        train, validation, learning_rate=options["rate"], epochs=options["epochs"],
-        layers=options["layers"], augmentation=None if jitter is None else Jitter(**jitter),
+        train, validation, learning_rate=options["rate"], layers=options["layers"],
+        augmentation=None if jitter is None else Jitter(**jitter),
         save_every=options["save_every"], keep=options["keep"], watch=options["watch"],
         patience=options["patience"], **_watch(face, validation, options["eval_limit"]))
     return _say_how_it_ended(face, trainer)
@@ -123,11 +124,13 @@ def _write_options(run, options):
 
 def _configure(model, arguments):
     """The configuration with what the arguments say, which every checkpoint will remember."""
-    knobs = {"SCHEDULE": arguments.schedule, "STEPS_PER_EPOCH": arguments.steps,
-             "WORKERS": arguments.workers, "PRECISION": arguments.precision,
-             "SEED": arguments.seed}
+    knobs = {"SCHEDULE": arguments.schedule, "EPOCHS": arguments.epochs,
+             "STEPS_PER_EPOCH": arguments.steps, "WORKERS": arguments.workers,
+             "PRECISION": arguments.precision, "SEED": arguments.seed}
     config = model.config.override(
         {name: value for name, value in knobs.items() if value is not None})
+    if config.SCHEDULE != model.config.SCHEDULE:
+        config.EPOCHS = arguments.epochs  # not the length of the configuration's own schedule
     if model.weights is None and config.TRAIN_BN is False:
         print("From random weights batch normalisation trains (TRAIN_BN=None).")
         config = config.override({"TRAIN_BN": None})

@@ -9,6 +9,7 @@ from mrcnn import boxes, keypoints
 from mrcnn.data import augment
 from mrcnn.data.mold import compose, plan_for, warp
 from mrcnn.data.objects import read_objects
+from mrcnn.data.rois import random_rois
 
 # Below one pixel there is nothing to see. And an object cut down to a tenth by the edge of the
 # augmented picture is a sleeve's corner without a name: as a positive it teaches that any cloth is
@@ -37,6 +38,7 @@ def load_example(dataset, image_id, config, augmentation=None, rng=None):
             [G, (y1, x1, y2, x2)] float32 px of the molded image, gt_masks [G, h, w] uint8
             (or [G, H, W] without mini-masks), active_class_ids [C] int32; with a keypoint head
             gt_keypoints [G, K, (x, y, v)] float32, with a match head gt_identities [G] int32.
+            Without USE_RPN_ROIS input_rois [R, 4] float32 px.
         left_out: dict reason -> number of objects.
 
     Raises:
@@ -44,7 +46,7 @@ def load_example(dataset, image_id, config, augmentation=None, rng=None):
         TypeError: load_image does not return what it should.
     """
     image = dataset.load_image(image_id)
-    _check_image(image, dataset)
+    _check_image(image, dataset, config.IMAGE_CHANNEL_COUNT)
     objects, unusable = read_objects(dataset, image_id, image.shape)
     mold = plan_for(config, image.shape, rng)
     shape = tuple(int(side) for side in config.IMAGE_SHAPE[:2])
@@ -54,7 +56,11 @@ def load_example(dataset, image_id, config, augmentation=None, rng=None):
     chosen = _choose(len(objects), config.MAX_GT_INSTANCES, rng)
     left_out = {WITHOUT_AREA: unusable, BEYOND_G: len(objects) - len(chosen)}
     row = {"input_image": image, "active_class_ids": dataset.active_class_ids(image_id)}
-    row.update(_targets(objects.take(chosen), shape, config, dataset.num_keypoints))
+    objects = objects.take(chosen)
+    row.update(_targets(objects, shape, config, dataset.num_keypoints))
+    if not config.USE_RPN_ROIS:
+        row["input_rois"] = random_rois(config.POST_NMS_ROIS_TRAINING, shape, objects.boxes_px,
+                                        rng or np.random.default_rng(0))
     return row, {reason: number for reason, number in left_out.items() if number}
 
 
@@ -73,11 +79,12 @@ def _moved(image, objects, matrix, shape, config, augmentation, rng):
     return image, objects
 
 
-def _check_image(image, dataset):
-    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+def _check_image(image, dataset, channels):
+    if image.ndim != 3 or image.shape[2] != channels or image.dtype != np.uint8:
         raise TypeError(
-            f"{type(dataset).__name__}.load_image must return [height, width, 3] uint8, got "
-            f"{list(image.shape)} {image.dtype}; mrcnn.data.images.read_image gives that"
+            f"{type(dataset).__name__}.load_image must return [height, width, {channels}] uint8 "
+            f"(IMAGE_CHANNEL_COUNT), got {list(image.shape)} {image.dtype}; "
+            "mrcnn.data.images.read_image gives three channels"
         )
 
 

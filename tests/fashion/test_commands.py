@@ -16,6 +16,7 @@ from fashion.commands import common, demo, detect, train
 from fashion.config import CONFIGS
 from mrcnn import download, weights
 from mrcnn.detection import Raw
+from mrcnn.training import NonFiniteLoss
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -63,7 +64,9 @@ def test_errors_are_one_clear_line(tmp_path, capsys):
         fashion.main([*words, "--debug"])
 
 
-@pytest.mark.parametrize("raised, code", [(KeyboardInterrupt, 130), (PermissionError("logs"), 1)])
+@pytest.mark.parametrize("raised, code", [
+    (KeyboardInterrupt, 130), (PermissionError("logs"), 1), (NonFiniteLoss("NaN"), 1),
+])
 def test_exit_codes(monkeypatch, raised, code):
     def fail(*_):
         raise raised
@@ -71,6 +74,15 @@ def test_exit_codes(monkeypatch, raised, code):
     monkeypatch.setattr(common, "make_config", fail)
     monkeypatch.setattr(common, "load_backend", lambda: None)
     assert fashion.main(["summary"]) == code
+
+
+def test_a_package_that_is_missing_is_said(monkeypatch, capsys):
+    def missing(name):
+        raise ModuleNotFoundError("No module named 'numpy'")
+
+    monkeypatch.setattr(fashion.importlib, "import_module", missing)
+    assert fashion.main(["summary"]) == 1
+    assert "requirements.txt" in capsys.readouterr().err
 
 
 # ---- configuration and weights ----
@@ -281,18 +293,19 @@ def test_photos_by_file_folder_and_pattern(tmp_path):
 def test_a_training_that_goes_on_keeps_its_arguments(tmp_path):
     run = tmp_path / "tiny20260101T0000"
     run.mkdir()
-    (run / train.ARGUMENTS).write_text(json.dumps({"epochs": 7, "augment": "none"}))
+    (run / train.ARGUMENTS).write_text(json.dumps({"limit": 7, "augment": "none"}))
     path = weights_file(run / "mask_rcnn_tiny_0003.h5", name="tiny")
     given = argparse.Namespace(**dict.fromkeys(train.DEFAULTS))
     given.keep = 9
     options = train._options(given, common.Model(CONFIGS["tiny"](), path))
-    assert (options["epochs"], options["augment"], options["keep"]) == (7, "none", 9)
+    assert (options["limit"], options["augment"], options["keep"]) == (7, "none", 9)
     other = train._options(given, common.Model(CONFIGS["via"](), path))  # a new training
-    assert (other["epochs"], other["keep"]) == (None, 9)
+    assert (other["limit"], other["keep"]) == (None, 9)
 
 
 def test_random_weights_train_their_batch_normalisation(capsys):
-    arguments = argparse.Namespace(schedule="1x", steps=5, workers=None, precision=None, seed=3)
+    arguments = argparse.Namespace(schedule="1x", steps=5, epochs=None, workers=None,
+                                   precision=None, seed=3)
     model = common.Model(CONFIGS["match_rcnn"](), None)
     config = train._configure(model, arguments)
     assert config.TRAIN_BN is None and "TRAIN_BN" in capsys.readouterr().out

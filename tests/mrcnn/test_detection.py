@@ -17,7 +17,7 @@ class BrightSpotNetwork:
     def __init__(self, config, convention="aligned"):
         self.config, self.convention, self.batches = config, convention, []
 
-    def inference_graph(self, image_shape):
+    def inference_graph(self, image_shape, config):
         self.shape = image_shape
         return self
 

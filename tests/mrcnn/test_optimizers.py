@@ -9,8 +9,7 @@ from tests.mrcnn.stand_in import StandInConfig
 
 
 def optimizer(new=(), **knobs):
-    made = make_optimizer(StandInConfig().override({"LEARNING_RATE": 0.1, **knobs}), new)
-    return made
+    return make_optimizer(StandInConfig().override({"LEARNING_RATE": 0.1, **knobs}), new)
 
 
 def variables(*names, value=2.0):
@@ -75,6 +74,12 @@ def test_half_precision_scales_the_loss():
     assert step(made, trained, scale) == pytest.approx([1.9])
     made.learning_rate = 0.01
     assert float(made.inner_optimizer.learning_rate.numpy()) == pytest.approx(0.01)
+
+
+def test_accumulation_over_several_gpus_is_refused():
+    config = StandInConfig().override({"ACCUMULATION_STEPS": 2, "GPU_COUNT": 4})
+    with pytest.raises(ValueError, match="ACCUMULATION_STEPS = 2 .* GPU_COUNT = 4"):
+        make_optimizer(config, sum_gradients=sum)
 
 
 def test_an_unknown_optimizer_is_refused():
