@@ -21,7 +21,6 @@ class FashionConfig(Config):
     STEPS_PER_EPOCH = None
 
 
-
 class DeepFashion2Config(FashionConfig):
     """ResNet-101 FPN on square 1024 images, from Matterport's COCO weights.
 
@@ -29,7 +28,8 @@ class DeepFashion2Config(FashionConfig):
 
     Weights: `mask_rcnn_coco.h5` of Matterport's release v2.0, its class heads left out. Schedule:
     `paper`, rate 1e-5 divided by 10 every 2,000 iterations, 8,000 in all (Zhang & Zhang 2020,
-    section 3); for a longer training `--schedule=matterport` or `--schedule=1x`.
+    section 3); for a longer training `--schedule=1x`. An epoch is the 2,000 steps of one rate; the
+    whole validation set takes longer than they do, `--set VALIDATION_STEPS=500` makes it short.
     """
 
     NAME = "deepfashion2"
@@ -39,6 +39,7 @@ class DeepFashion2Config(FashionConfig):
     IMAGE_MAX_DIM = 1024
     IMAGES_PER_GPU = 2
     SCHEDULE = "paper"
+    STEPS_PER_EPOCH = 2000
     OPTIMIZER = "adam"
     HEAD_LEARNING_RATE_MULTIPLIER = 10.0
     # 30:1 between short sleeve tops and short sleeve outwear: categories in fewer than one image
@@ -64,7 +65,6 @@ class MatchRCNNConfig(FashionConfig):
     IMAGES_PER_GPU = 2
     ACCUMULATION_STEPS = 8
     SCHEDULE = "1x"
-    LEARNING_RATE = 0.02
     OPTIMIZER = "sgd"
     WARMUP_STEPS = 500
 
@@ -111,7 +111,7 @@ class TinyConfig(FashionConfig):
 
 
 class ViaConfig(FashionConfig):
-    """A data set of one's own, drawn in VIA: about a hundred photos, a few classes.
+    """A small data set of one's own: about a hundred photos.
 
     python fashion/fashion.py train --config=via --dataset=DIR --weights=coco
 

@@ -68,7 +68,7 @@ def main(argv=None):
     except BrokenPipeError:  # the reader of our output, `head` perhaps, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except (ValueError, OSError, ArithmeticError, ImportError) as error:
+    except (ValueError, OSError, ArithmeticError, RuntimeError, ImportError) as error:
         if "--debug" in argv:
             raise
         advice = MISSING if isinstance(error, ImportError) else "(--debug shows where)"

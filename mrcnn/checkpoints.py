@@ -104,7 +104,8 @@ class Checkpoints(keras.callbacks.Callback):
 
     def _metadata(self):
         progress = self.trainer.progress
-        return {**self.metadata, "epoch": progress.epoch, "step": progress.step}
+        kept = {name: getattr(progress, name) for name in resume.REMEMBERED}
+        return {**self.metadata, "epoch": progress.epoch, "step": progress.step, **kept}
 
     def _check_weights(self):
         """Refuse to save broken weights: a gradient may overflow where the loss does not."""
@@ -113,5 +114,6 @@ class Checkpoints(keras.callbacks.Callback):
         if broken:
             raise NonFiniteLoss(
                 f"After step {self.trainer.progress.step:,} there are weights that are not finite "
-                f"in {', '.join(broken[:8])}; they were not saved. A lower LEARNING_RATE or a "
-                f"smaller GRADIENT_CLIP_NORM usually helps.")
+                f"in {', '.join(broken[:8])}; they were not saved. A lower learning rate "
+                f"(train(learning_rate=...), --rate) or a smaller GRADIENT_CLIP_NORM "
+                f"usually helps.")

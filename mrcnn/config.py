@@ -18,6 +18,27 @@ import numpy as np
 
 logger = logging.getLogger(__name__)
 
+# Knobs that take one of a few words.
+_CHOICES = {
+    "PRECISION": ("float32", "mixed_bfloat16", "mixed_float16"),
+    "IMAGE_RESIZE_MODE": ("square", "pad64", "none", "crop", "shortest"),
+    "RESIZE_FILTER": ("area", "bilinear"),
+    "MASK_TARGETS": ("fractional", "binary"),
+    "BBOX_LOSS_NORMALIZER": ("positives", "sampled"),
+}
+# Values that follow from knobs, and those to set instead.
+_DERIVED = {
+    "BATCH_SIZE": "IMAGES_PER_GPU",
+    "IMAGE_SHAPE": "IMAGE_MAX_DIM",
+    "IMAGE_META_SIZE": "NUM_CLASSES",
+}
+_WORDS = {"true": True, "false": False, "none": None}
+# Types that text may stand for, by the type of the default.
+_KINDS = {
+    bool: (bool, type(None)), int: (int, type(None)), float: (float, int, type(None)),
+    dict: (dict,), tuple: (tuple, list), list: (tuple, list), np.ndarray: (tuple, list),
+}
+
 
 class Config:
     """Base configuration. Knobs are UPPER_CASE class attributes; subclass to change them.
@@ -195,6 +216,9 @@ class Config:
 
     def _derive(self):
         """Set the values that follow from others; users read them, nobody sets them."""
+        for name, choices in _CHOICES.items():
+            if getattr(self, name) not in choices:
+                raise ValueError(f"{name} is one of {choices}, got {getattr(self, name)!r}.")
         self.BATCH_SIZE = self.IMAGES_PER_GPU * self.GPU_COUNT
         side = self.IMAGE_MIN_DIM if self.IMAGE_RESIZE_MODE == "crop" else self.IMAGE_MAX_DIM
         if self.IMAGE_RESIZE_MODE == "shortest":
@@ -251,7 +275,8 @@ class Config:
             settings: dict of knob name -> text (or a value already of the right type).
 
         Raises:
-            ValueError: unknown knob (the nearest is named), or text that is no such value.
+            ValueError: unknown knob (the nearest is named), text that is no such value, or a
+                derived value (BATCH_SIZE) that contradicts its knobs.
         """
         changed = copy.deepcopy(self)
         for name, value in settings.items():
@@ -260,7 +285,13 @@ class Config:
                 hint = f" Did you mean {close[0]}?" if close else ""
                 raise ValueError(f"There is no knob {name!r}.{hint}")
             setattr(changed, name, _parse(name, value, getattr(self, name)))
+        asked = {name: getattr(changed, name) for name in _DERIVED if name in settings}
         changed._derive()
+        for name, value in asked.items():
+            if not np.array_equal(value, getattr(changed, name)):
+                raise ValueError(
+                    f"{name} follows from other knobs and would be {getattr(changed, name)}, not "
+                    f"{value}; set {_DERIVED[name]} instead.")
         return changed
 
     def evaluation(self):
@@ -294,21 +325,25 @@ def _plain(value):
 
 
 def _parse(name, text, default):
-    """Read `text` as a value of the same kind as `default`."""
-    if not isinstance(text, str) or isinstance(default, str):
+    """Read `text` as a value of the same kind as `default`; where that is None, as the base's."""
+    if default is None or callable(default):
+        default = getattr(Config, name, None)
+    if not isinstance(text, str) or isinstance(default, str) or name == "NAME":
         return text
-    try:
-        value = ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        value = text
-    kind = {bool: bool, int: int, float: (int, float)}.get(type(default))
-    is_bool_for_number = isinstance(value, bool) and not isinstance(default, bool)
-    if kind and (not isinstance(value, kind) or (is_bool_for_number)) and value is not None:
-        raise ValueError(
-            f"{name} takes a value like {default!r}, got {text!r}."
-        )
+    value, kinds = _literal(text), _KINDS.get(type(default))
+    if isinstance(value, str) or (kinds and type(value) not in kinds):
+        raise ValueError(f"{name} takes a value like {default!r}, got {text!r}.")
     if isinstance(default, np.ndarray):
         return np.array(value)
-    if isinstance(default, float) and value is not None:
-        return float(value)
-    return value
+    return float(value) if isinstance(default, float) and value is not None else value
+
+
+def _literal(text):
+    """The Python value that `text` writes, in any case for true, false and none."""
+    word = text.strip().lower()
+    if word in _WORDS:
+        return _WORDS[word]
+    try:
+        return ast.literal_eval(text.strip())
+    except (ValueError, SyntaxError):
+        return text

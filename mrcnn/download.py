@@ -27,14 +27,12 @@ class Published:
         backbone: `Config.BACKBONE` that it holds.
         md5: checksum its publishers give.
         holds: what is in it, in a few words.
-        channels: order of the colours that its first convolution expects.
     """
 
     url: str
     backbone: str
     md5: str
     holds: str
-    channels: str = "RGB"
 
     @property
     def filename(self):
@@ -50,7 +48,7 @@ PUBLISHED = {
         "https://github.com/fchollet/deep-learning-models/releases/download/v0.2/"
         "resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5",
         "resnet50", "a268eb855778b3df3c7506639542a6af",
-        "Keras' ResNet-50 without its top layer, trained on ImageNet", channels="BGR"),
+        "Keras' ResNet-50 without its top layer, trained on ImageNet"),
 }
 
 

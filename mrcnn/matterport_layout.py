@@ -85,6 +85,15 @@ def backbone_name(layers):
     return _DEPTHS.get((blocks, bottleneck), f"residual network with {blocks} blocks in stage 4")
 
 
+def is_keras_resnet50(layers):
+    """Whether a file with these layers is Keras' ImageNet ResNet-50 without its top.
+
+    It holds the backbone and nothing else, which no training of a detector leaves behind.
+    """
+    stages = backbone_layers(layers)
+    return backbone_name(stages) == "ResNet-50" and layers - stages == {"conv1", "bn_conv1"}
+
+
 def _original_groups(layers):
     """Groups of Matterport's inference model with as many bottleneck blocks as these layers."""
     names = ["input_image", "zero_padding2d_1", "conv1", "bn_conv1", "activation_1",

@@ -23,7 +23,8 @@ class MaskRCNN:
 
     Args:
         mode: "training" or "inference".
-        config: `Config`.
+        config: `Config`. To train from random weights set TRAIN_BN to None: False, its default,
+            freezes batch normalisation, which is right only for weights that were trained.
         model_dir: folder of all runs; nothing is written there before training starts.
 
     Attributes:
@@ -38,7 +39,7 @@ class MaskRCNN:
             raise ValueError(f"mode is 'training' or 'inference', got {mode!r}.")
         self.mode, self.config, self.model_dir = mode, config, Path(model_dir)
         self.report = None
-        self._new_layers = set()  # those that no file has given weights to, once one was loaded
+        self._new_layers = None  # those that no file has given weights to; None before the first
         self._strategy = training.make_strategy(config.GPU_COUNT) if mode == "training" else None
         self._convention = None
         self._network = self._keras_model = self._detector = None
@@ -89,6 +90,7 @@ class MaskRCNN:
         self.run = resume.RunFolder(self.model_dir, self.config.NAME, folder)
         self._progress = resume.read_progress(model_path) if parsed else None
         self._state = model_path if self._progress else None
+        self._remembered = resume.remembered(model_path) if parsed else {}
 
     def load_weights(self, filepath, by_name=False, exclude=None):
         """Load weights, and go on in their run if they belong to one of this configuration.
@@ -106,9 +108,15 @@ class MaskRCNN:
         Raises:
             weights.WeightsError: the file does not fit; the network is as it was.
         """
+        before = self._convention, self._network, self._keras_model, self._detector
         self._follow(weights.convention(filepath), filepath)
-        self.report = weights.load_weights(self.network, filepath, by_name, exclude)
-        self._new_layers = self.report.new_layers & (self._new_layers or self.report.new_layers)
+        try:
+            self.report = weights.load_weights(self.network, filepath, by_name, exclude)
+        except Exception:
+            self._convention, self._network, self._keras_model, self._detector = before
+            raise
+        new = self.report.new_layers
+        self._new_layers = new if self._new_layers is None else new & self._new_layers
         self.set_log_dir(filepath)
         return self.report
 
@@ -193,7 +201,9 @@ class MaskRCNN:
     def _trainer(self, schedule, epoch):
         """A `Trainer` that begins where the loaded state, or the last `train`, ended."""
         progress = self._progress or resume.Progress(
-            step=self.epoch * epoch, epoch=self.epoch, new_layers=sorted(self._new_layers))
+            step=self.epoch * epoch, epoch=self.epoch, **self._remembered)
+        if self._progress is None:
+            progress.new_layers = sorted({*progress.new_layers, *(self._new_layers or ())})
         resume.realign(progress, epoch, schedule.steps)
         trainer = training.Trainer(
             self.network, self.config, schedule, epoch, progress, self._strategy)

@@ -88,13 +88,19 @@ def make_optimizer(config, new_variables=(), sum_gradients=None):
         A Keras optimizer; for mixed_float16 one that scales the loss.
 
     Raises:
-        ValueError: unknown OPTIMIZER, or accumulation over several GPUs.
+        ValueError: unknown OPTIMIZER, or accumulation over several GPUs or in mixed_float16.
     """
     if config.ACCUMULATION_STEPS > 1 and sum_gradients:
         raise ValueError(
             f"ACCUMULATION_STEPS = {config.ACCUMULATION_STEPS} does not go with GPU_COUNT = "
             f"{config.GPU_COUNT} under TensorFlow: Keras cannot do both. Set one of them to 1, or "
             f"take the JAX backend (KERAS_BACKEND=jax).")
+    if config.ACCUMULATION_STEPS > 1 and config.PRECISION == "mixed_float16":
+        # Keras leaves out an overflowing batch without counting it, and from then on the weights
+        # move in the middle of our steps.
+        raise ValueError(
+            f"ACCUMULATION_STEPS = {config.ACCUMULATION_STEPS} does not go with PRECISION = "
+            f"'mixed_float16'. Set PRECISION to 'mixed_bfloat16', or ACCUMULATION_STEPS to 1.")
     common = {
         "learning_rate": float(config.LEARNING_RATE),
         "multipliers": dict.fromkeys(new_variables, config.HEAD_LEARNING_RATE_MULTIPLIER),

@@ -24,6 +24,8 @@ from mrcnn.files import UNFINISHED
 
 logger = logging.getLogger(__name__)
 
+# What an epoch's weights say of the training they belong to: fields of `Progress`.
+REMEMBERED = ("watch", "best", "best_epoch", "new_layers")
 # Resume files kept in a run: the newest, and one more for the day it cannot be read.
 STATES_KEPT = 2
 _RUN = re.compile(r"(?P<name>.+?)(?P<stamp>\d{8}T\d{4})(-(?P<number>\d+))?", re.IGNORECASE)
@@ -255,6 +257,12 @@ def read_progress(path):
     """Return the `Progress` of a resume file, None for other weights files."""
     with weights.open_weights(path) as file:
         return _progress(file, path) if weights.RESUME_GROUP in file else None
+
+
+def remembered(path):
+    """Return the fields of `Progress` that weights of an epoch carry; {} for other writers'."""
+    metadata = weights.read_metadata(path) or {}
+    return {name: metadata[name] for name in REMEMBERED if name in metadata}
 
 
 def restore(path, part, variables):

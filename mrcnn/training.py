@@ -239,8 +239,9 @@ class Trainer:
         if bad:
             raise NonFiniteLoss(
                 f"Step {self.progress.step + 1:,} gave {_listed(bad)} (all losses: "
-                f"{_listed(logs)}). Nothing was saved since. A lower LEARNING_RATE, more "
-                f"WARMUP_STEPS or a smaller GRADIENT_CLIP_NORM usually helps.")
+                f"{_listed(logs)}). Nothing was saved since. A lower learning rate "
+                f"(train(learning_rate=...), --rate), more WARMUP_STEPS or a smaller "
+                f"GRADIENT_CLIP_NORM usually helps.")
 
     @contextlib.contextmanager
     def _fixed_draws(self):

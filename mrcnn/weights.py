@@ -28,6 +28,7 @@ RESUME_GROUP = "resume_state"
 NOT_WEIGHTS = (RESUME_GROUP, "optimizer_weights")
 # Forks of Matterport kept the anchors, which are constants, as a weight.
 CONSTANTS = {"anchors"}
+CONV1 = ("conv1", "kernel")
 
 
 class WeightsError(ValueError):
@@ -85,6 +86,7 @@ def load_weights(network, path, by_name=False, exclude=None):
     Args:
         network: anything with `layers_by_name()`.
         path: HDF5 file of Matterport's layout, or any of Keras 1 or 2 with the same layer names.
+            Keras' ImageNet ResNet-50 expects blue, green, red: its first kernel is turned round.
         by_name: whether weights without a counterpart are allowed, on either side.
         exclude: names of layers that keep their values. Implies `by_name`, as in Matterport.
 
@@ -99,12 +101,15 @@ def load_weights(network, path, by_name=False, exclude=None):
     variables = _variables(network)
     layers = {layer for layer, _ in variables}
     with open_weights(path) as file:
-        datasets = _datasets(file, layers)
-        _check_backbone(path, _metadata(file), layers - exclude, {name for name, _ in datasets})
+        datasets, metadata = _datasets(file, layers), _metadata(file)
+        theirs = {name for name, _ in datasets}
+        _check_backbone(path, metadata, layers - exclude, theirs)
         report = _compare(path, variables, datasets, exclude)
         _check(report, by_name or exclude)
         values = {key: np.asarray(datasets[key]) for key in variables
                   if key in datasets and key[0] not in exclude}
+    if CONV1 in values and not metadata and matterport_layout.is_keras_resnet50(theirs):
+        values[CONV1] = values[CONV1][:, :, ::-1]  # it expects blue first; exact
     for key, value in values.items():
         variables[key].assign(value)
     unknown = exclude - layers

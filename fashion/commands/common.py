@@ -1,5 +1,7 @@
 """What the commands share: their arguments, and finding data, weights and configuration."""
 
+import argparse
+import contextlib
 import functools
 import os
 import sys
@@ -24,8 +26,6 @@ SAMPLE = ROOT / "datasets" / "sample"
 SAMPLE_WEIGHTS = WEIGHTS / "mask_rcnn_tiny_sample.h5"
 # Layers whose shapes follow from the number of classes.
 CLASS_LAYERS = ("mrcnn_class_logits", "mrcnn_bbox_fc", "mrcnn_mask")
-# Files whose first convolution expects blue, green, red.
-BLUE_FIRST = {file.filename for file in PUBLISHED.values() if file.channels == "BGR"}
 # Pictures of the built-in sample: what two cores draw in about two minutes.
 SAMPLE_IMAGES = 3000
 SAMPLE_SEED = 1
@@ -88,6 +88,13 @@ def add_weights_argument(parser, words, default=None):
                              "mrcnn/config.py explains all of them")
     parser.add_argument("--logs", type=Path, default=LOGS, metavar="DIR",
                         help="folder of trainings (default: logs/ in the repository)")
+
+
+def positive(text):
+    """An `argparse` type: a whole number from 1."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1, got {text!r}")
+    return int(text)
 
 
 def add_dataset_argument(parser):
@@ -159,7 +166,7 @@ def resolve_model(arguments):
         return Model(make_config(name, arguments.set), None)
     path = _find_weights(word, name, arguments.logs)
     saved = weights.read_metadata(path) or {}
-    if name is None and saved.get("name") in CONFIGS:
+    if saved.get("name") in CONFIGS and name in (None, saved["name"]):
         config = _change(_restore(saved), arguments.set)
     else:
         config = make_config(name, arguments.set)
@@ -222,15 +229,7 @@ def build(mode, model, logs):
     saved = weights.read_metadata(model.weights) or {}
     is_same = saved.get("num_classes") == model.config.NUM_CLASSES
     face.load_weights(model.weights, by_name=True, exclude=() if is_same else CLASS_LAYERS)
-    if Path(model.weights).name in BLUE_FIRST:
-        _turn_to_rgb(face.network)
     return face
-
-
-def _turn_to_rgb(network):
-    """Makes weights that were trained on blue, green, red photos expect red first, exactly."""
-    kernel = network.layers_by_name()["conv1"].kernel
-    kernel.assign(np.asarray(kernel)[:, :, ::-1])
 
 
 def _change(config, settings):
@@ -258,7 +257,7 @@ def _like(default, value):
 def _find_weights(word, name, logs):
     """Path of the weights on this disk that a word means."""
     if word == "last":
-        return resume.find_last(logs, name or _last_config(logs))
+        return _find_last(logs, [name] if name else _by_last_use(logs))
     path = SAMPLE_WEIGHTS if word == "sample" else Path(word)
     if not path.is_file():
         advice = ("The demo makes that file: python fashion/fashion.py demo" if word == "sample"
@@ -267,11 +266,23 @@ def _find_weights(word, name, logs):
     return path
 
 
-def _last_config(logs):
-    """Name of the configuration that trained last in a folder of trainings."""
-    newest = {name: folders[0] for name in CONFIGS
-              if (folders := resume.run_folders(logs, name))}
-    return max(newest, key=lambda name: newest[name].stat().st_mtime, default=DEFAULT_CONFIG)
+def _find_last(logs, names):
+    """Where the newest training of the first of these configurations stopped that has one."""
+    for name in names:
+        with contextlib.suppress(FileNotFoundError):
+            return resume.find_last(logs, name)
+    raise FileNotFoundError(
+        f"No training to go on from: {logs} has no run of {' or '.join(names)} with readable "
+        "weights.")
+
+
+def _by_last_use(logs):
+    """Names of all configurations, those that trained last first."""
+    def last_use(name):
+        return max((folder.stat().st_mtime for folder in resume.run_folders(logs, name)),
+                   default=0.0)
+
+    return sorted(CONFIGS, key=last_use, reverse=True)
 
 
 def _backbone_in(path):

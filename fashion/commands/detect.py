@@ -133,7 +133,7 @@ class Pictures:
         from fashion.evaluation.coco import detection_dicts
         from mrcnn.visualize import draw_detections
 
-        masks = found.to_dict()["masks"]
+        masks = found.to_dict().get("masks")
         picture = draw_detections(image, found.boxes_px, found.class_ids, found.scores, masks,
                                   self.class_names)
         target = self.folder / self._free_name(path)

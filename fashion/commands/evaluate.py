@@ -19,9 +19,9 @@ def add_arguments(parser):
     common.add_dataset_argument(parser)
     parser.add_argument("--subset", default="validation", choices=("train", "validation"),
                         help="default: %(default)s (the test annotations were never released)")
-    parser.add_argument("--limit", type=int, metavar="N",
+    parser.add_argument("--limit", type=common.positive, metavar="N",
                         help="measure on N images only, spread evenly over the subset")
-    parser.add_argument("--batch-size", type=int, metavar="N",
+    parser.add_argument("--batch-size", type=common.positive, metavar="N",
                         help="images run at once (default: the configuration's)")
     parser.add_argument("--output", type=Path, default=Path("evaluation"), metavar="DIR",
                         help="where the results go (default: %(default)s)")

@@ -20,9 +20,11 @@ import json
 from pathlib import Path
 
 from fashion.commands import common
+from fashion.datasets import locate
+from fashion.datasets.selection import spread
 from mrcnn import resume
 from mrcnn.files import atomic_path
-from mrcnn.schedules import SCHEDULES
+from mrcnn.schedules import OPTIMIZER_OF, SCHEDULES
 
 HELP = "train a detector"
 
@@ -48,14 +50,15 @@ def add_arguments(parser):
     data = parser.add_argument_group("data")
     data.add_argument("--where", metavar="CONDITION",
                       help='train on images with such garments, as "occlusion<=2 and zoom_in==1"')
-    data.add_argument("--limit", type=int, metavar="N", help="train on N images only")
+    data.add_argument("--limit", type=common.positive, metavar="N", help="train on N images only")
     data.add_argument("--augment", choices=AUGMENTATIONS,
                       help=f"default: {DEFAULTS['augment']}; jitter also scales, shifts, tints")
     data.add_argument("--workers", type=int, metavar="N", help="processes that load images")
     length = parser.add_argument_group("length and rate")
     length.add_argument("--schedule", choices=SCHEDULES, help="default: the configuration's")
-    length.add_argument("--epochs", type=int, metavar="N", help="number of the last epoch")
-    length.add_argument("--steps", type=int, metavar="N",
+    length.add_argument("--epochs", type=common.positive, metavar="N",
+                        help="number of the last epoch")
+    length.add_argument("--steps", type=common.positive, metavar="N",
                         help="steps of an epoch (default: one pass over the images)")
     length.add_argument("--rate", type=float, metavar="R", help="learning rate")
     length.add_argument("--layers", metavar="WHICH",
@@ -73,7 +76,7 @@ def add_arguments(parser):
     running.add_argument("--deterministic", action="store_true",
                          help="the same numbers in every run (slower)")
     running.add_argument("--seed", type=int, metavar="S", help="of all that is random")
-    running.add_argument("--keep", type=int, metavar="N",
+    running.add_argument("--keep", type=common.positive, metavar="N",
                          help=f"weights files kept (default: {DEFAULTS['keep']})")
     running.add_argument("--save-every", type=int, metavar="N",
                          help="steps between the states that a killed training goes on from "
@@ -85,8 +88,14 @@ def run(arguments):
     options = _options(arguments, model)
     config = _configure(model, arguments)
     data = common.resolve_dataset(options["dataset"])
+    options["dataset"] = str(data.root.resolve())
     train = common.load(data, "train", options["where"], options["limit"])
-    validation = common.load(data, "validation")
+    validation = None
+    if "validation" in locate.subsets_present(data.root):
+        validation = common.load(data, "validation")
+    else:
+        print("No validation images here: no validation losses, no average precision.")
+    _check_watch(options["watch"], config, options["eval_limit"], validation is not None)
     common.load_backend()
     from mrcnn import training
     from mrcnn.data.augment import Jitter
@@ -130,24 +139,47 @@ def _configure(model, arguments):
     config = model.config.override(
         {name: value for name, value in knobs.items() if value is not None})
     if config.SCHEDULE != model.config.SCHEDULE:
-        config.EPOCHS = arguments.epochs  # not the length of the configuration's own schedule
+        config = _follow_schedule(config, arguments)
     if model.weights is None and config.TRAIN_BN is False:
         print("From random weights batch normalisation trains (TRAIN_BN=None).")
         config = config.override({"TRAIN_BN": None})
     return config
 
 
+def _follow_schedule(config, arguments):
+    """Change what suited the configuration's own schedule, unless it was asked for by name."""
+    suited = {"EPOCHS": None, "OPTIMIZER": OPTIMIZER_OF[config.SCHEDULE],
+              "HEAD_LEARNING_RATE_MULTIPLIER": 1.0}
+    asked = {text.split("=")[0] for text in arguments.set}
+    if arguments.epochs is not None:
+        asked.add("EPOCHS")
+    return config.override({name: suited[name] for name in suited if name not in asked})
+
+
 def _watch(face, validation, limit):
     """What `MaskRCNN.train` needs to measure and to draw while it trains."""
+    if validation is None:
+        return {}
     from fashion.evaluation.watching import AveragePrecision, Drawing
     from mrcnn.detection import Detector
 
     detector = Detector(face.network, face.network.config.evaluation())
-    ids = validation.image_ids
-    spread = ids[::max(1, len(ids) // PICTURES)][:PICTURES]
     callbacks = [AveragePrecision(detector, validation, limit)] if limit else []
     return {"custom_callbacks": callbacks, "draw": Drawing(detector, validation),
-            "picture_ids": spread}
+            "picture_ids": spread(validation.image_ids, PICTURES)}
+
+
+def _check_watch(watch, config, limit, has_validation):
+    """Refuses a metric that no epoch will have, before the first of them."""
+    from fashion.evaluation.instances import TASKS
+
+    losses = ["loss", *config.LOSS_WEIGHTS]
+    known = losses + [f"val_{name}" for name in losses if has_validation]
+    if has_validation and limit:
+        known += [f"{task}_{name}" for task in TASKS for name in ("AP", "AP50", "AP75")]
+    if watch is not None and watch not in known:
+        raise ValueError(f"--watch={watch}: an epoch has no such number. It has "
+                         f"{', '.join(known)}.")
 
 
 def _say_how_it_ended(face, trainer):

@@ -20,7 +20,7 @@ from fashion.datasets.columns import Columns
 from fashion.datasets.deepfashion2_cache import open_columns
 from fashion.datasets.locate import SubsetFolders, find_subset
 from fashion.datasets.problems import Problems
-from fashion.datasets.selection import select_images
+from fashion.datasets.selection import select_images, spread
 from mrcnn.data.dataset import Dataset
 
 logger = logging.getLogger(__name__)
@@ -177,6 +177,4 @@ def _choose_images(columns: Columns, where: str | None, limit: int | None) -> np
                          "garment.")
     if limit is not None and limit < 1:
         raise ValueError(f"limit must be at least 1 image, got {limit}.")
-    if limit is None or limit >= len(rows):
-        return rows
-    return rows[np.arange(limit) * len(rows) // limit]
+    return spread(rows, limit)

@@ -1,4 +1,4 @@
-"""`--where`: chooses images by what their garments are like.
+"""Chooses images: by what their garments are like (`--where`), or so many of them.
 
     occlusion <= 2 and viewpoint == 2
     category in ("skirt", "shorts") and not source == "shop"
@@ -31,6 +31,17 @@ Conditions compare {", ".join(ATTRIBUTES)} (1 to 3; 0 unknown), style and pair_i
 category (1 to {len(NAMES)}, or a name as "{NAMES[0]}") and source ("user" or "shop")
 by == != < <= > >= in, joined by and, or, not and parentheses:
 --where "occlusion <= 2 and viewpoint == 2"."""
+
+
+def spread(values, count):
+    """`count` of the values, evenly spread over them and in their order; all for None.
+
+    The first ones would not stand for all: DeepFashion2's validation set begins with a third of
+    consumers' photos.
+    """
+    if count is None or count >= len(values):
+        return values
+    return values[np.arange(count) * len(values) // count]
 
 
 def select_images(columns: Columns, where: str) -> np.ndarray:

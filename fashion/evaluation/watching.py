@@ -2,6 +2,7 @@
 
 import keras
 
+from fashion.datasets.selection import spread
 from fashion.evaluation.run import evaluate_instances
 from mrcnn import masks, visualize
 
@@ -24,8 +25,7 @@ class AveragePrecision(keras.callbacks.Callback):
     def __init__(self, detector, dataset, limit=None):
         super().__init__()
         self.detector, self.dataset = detector, dataset
-        ids = dataset.image_ids
-        self.image_ids = ids[::max(1, len(ids) // limit)][:limit] if limit else ids
+        self.image_ids = spread(dataset.image_ids, limit)
 
     def on_epoch_end(self, epoch, logs=None):
         evaluation = evaluate_instances(self.detector, self.dataset, self.image_ids)
@@ -71,6 +71,6 @@ def truth_and_prediction(dataset, image_id, image, found):
         class_names=dataset.class_names)
     shown = found.above(SHOWN_SCORE)
     prediction = visualize.draw_detections(
-        image, shown.boxes_px, shown.class_ids, shown.scores, shown.to_dict()["masks"],
+        image, shown.boxes_px, shown.class_ids, shown.scores, shown.to_dict().get("masks"),
         dataset.class_names)
     return visualize.side_by_side(truth, prediction)

@@ -29,7 +29,8 @@ class Dataset:
     num_keypoints = 0
     exif = False
 
-    def __init__(self):
+    def __init__(self, class_map=None):
+        # Matterport's argument, which it never used: old subclasses hand it on.
         self._image_ids = []
         self.image_info = []
         self.class_info = [{"source": "", "id": 0, "name": "BG"}]
@@ -68,8 +69,12 @@ class Dataset:
             info = dict(info)
             self.add_image(info.pop("source"), info.pop("id"), info.pop("path"), **info)
 
-    def prepare(self):
-        """Build the lookup tables. Call it when all classes and images have been added."""
+    def prepare(self, class_map=None):
+        """Build the lookup tables. Call it when all classes and images have been added.
+
+        Args:
+            class_map: has no effect, as in Matterport's.
+        """
         self.num_classes = len(self.class_info)
         self.class_ids = np.arange(self.num_classes)
         # COCO-like names list synonyms after a comma; the first is enough.

@@ -60,7 +60,7 @@ def load_example(dataset, image_id, config, augmentation=None, rng=None):
     row.update(_targets(objects, shape, config, dataset.num_keypoints))
     if not config.USE_RPN_ROIS:
         row["input_rois"] = random_rois(config.POST_NMS_ROIS_TRAINING, shape, objects.boxes_px,
-                                        rng or np.random.default_rng(0))
+                                        rng or np.random.default_rng(image_id))
     return row, {reason: number for reason, number in left_out.items() if number}
 
 

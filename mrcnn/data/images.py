@@ -1,12 +1,25 @@
 """Photos of any kind from disk, as RGB."""
 
+import struct
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 SIXTEEN_BITS = 65535
 RGBA_MODES = ("RGBA", "LA", "PA", "RGBa", "La")
+ORIENTATION = 0x0112  # the EXIF tag, 1 to 8
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+# What Pillow raises over damaged files and damaged EXIF blocks.
+_DAMAGE = (OSError, SyntaxError, ValueError, TypeError, EOFError, LookupError, struct.error)
 
 
 class ImageError(ValueError):
@@ -36,28 +49,42 @@ def read_image(path, exif=False):
         with Image.open(path) as image:
             image.load()
             if exif:
-                image = ImageOps.exif_transpose(image)
+                image = _upright(image)
             return np.asarray(_rgb(image))
     except FileNotFoundError:
         raise ImageError(
             f"{path}: expected a photo, but there is no such file. Check the path, or whether "
             "the data set was unpacked completely."
         ) from None
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except (*_DAMAGE, Image.DecompressionBombError) as error:
         raise ImageError(
             f"{path}: expected a photo that Pillow can decode, got: {error}. The file is "
             "damaged or of another kind; fetch it again or leave it out."
         ) from error
 
 
+def _upright(image):
+    """The image turned as its EXIF says; as it is stored where that block cannot be read.
+
+    Pillow's own `exif_transpose` writes the whole block anew, and fails over tags that say nothing
+    about the orientation.
+    """
+    try:
+        turn = _TURNS.get(image.getexif().get(ORIENTATION))
+    except _DAMAGE:
+        return image
+    return image if turn is None else image.transpose(turn)
+
+
 def _rgb(image):
     """Any Pillow image in mode RGB."""
+    if image.mode == "F" or image.mode.startswith("I"):
+        # Before transparency: what converts that would cut 16 bits off at 255.
+        return Image.fromarray(_eight_bits(np.asarray(image))).convert("RGB")
     if image.mode in RGBA_MODES or "transparency" in image.info:
         layer = image.convert("RGBA")
         ground = Image.new("RGBA", layer.size, "white")
         return Image.alpha_composite(ground, layer).convert("RGB")
-    if image.mode == "F" or image.mode.startswith("I"):
-        image = Image.fromarray(_eight_bits(np.asarray(image)))
     return image.convert("RGB")
 
 

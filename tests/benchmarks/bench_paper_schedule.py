@@ -26,7 +26,7 @@ def main():
     args = parser.parse_args()
     from fashion.commands import common
 
-    data = common.Data(common.built_in_sample(), None)
+    data = common.built_in_sample()
     train = common.load(data, "train")
     validation = common.load(data, "validation", limit=IMAGES)
     rows = {}

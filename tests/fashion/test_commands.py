@@ -129,7 +129,7 @@ def test_weights_bring_their_configuration(tmp_path):
     changed = common.resolve_model(model_arguments(path, settings=["IMAGE_MAX_DIM=192"])).config
     assert (changed.IMAGE_MAX_DIM, changed.BACKBONE_WIDTH) == (192, 0.25)
     named = common.resolve_model(model_arguments(path, config="tiny")).config
-    assert named.IMAGE_MAX_DIM == CONFIGS["tiny"].IMAGE_MAX_DIM
+    assert named.to_dict() == config.to_dict(), "the name alone changes nothing"
 
 
 def test_weights_of_another_network_are_refused_with_the_right_name(tmp_path, monkeypatch):
@@ -169,20 +169,6 @@ def test_published_weights_are_fetched_or_a_way_is_named(tmp_path, monkeypatch):
     assert model.weights.name == "mask_rcnn_coco.h5" and model.config.NAME == "deepfashion2"
 
 
-def test_imagenets_blue_comes_first_and_is_turned(tmp_path):
-    """A network of its weights answers to red as they do to blue."""
-    config = CONFIGS["match_rcnn"]().override({
-        "BACKBONE": "resnet18", "BACKBONE_WIDTH": 0.125, "IMAGE_MIN_DIM": 64, "IMAGE_MAX_DIM": 64})
-    teacher = common.build("training", common.Model(config, None), tmp_path)
-    path = tmp_path / download.PUBLISHED["imagenet"].filename
-    weights.save_weights(teacher.network, path)
-    blue_first = np.asarray(teacher.network.layers_by_name()["conv1"].kernel)
-    face = common.build("training", common.Model(config, path), tmp_path)
-    red_first = np.asarray(face.network.layers_by_name()["conv1"].kernel)
-    np.testing.assert_array_equal(red_first, blue_first[:, :, ::-1])
-    assert set(common.CLASS_LAYERS) <= face.report.new_layers
-
-
 @pytest.mark.parametrize("word, advice", [
     ("none.h5", "takes coco"), ("sample", "demo"), ("last", "No training"),
 ])
@@ -203,6 +189,16 @@ def test_last_is_the_configuration_that_trained_last(tmp_path):
     assert last.config.NAME == "tiny"
     other = common.resolve_model(model_arguments("last", config="match_rcnn", logs=tmp_path))
     assert other.weights.parent.name.startswith("match_rcnn")
+
+
+def test_last_passes_over_a_configuration_that_never_saved(tmp_path):
+    saved = tmp_path / "tiny20260101T0000"
+    saved.mkdir()
+    weights_file(saved / "mask_rcnn_tiny_0001.h5", name="tiny", backbone="resnet18", config={})
+    os.utime(saved, (10 ** 9, 10 ** 9))
+    (tmp_path / "deepfashion220260102T0000").mkdir()
+    last = common.resolve_model(model_arguments("last", logs=tmp_path))
+    assert last.weights.parent == saved
 
 
 # ---- data ----
@@ -312,6 +308,42 @@ def test_random_weights_train_their_batch_normalisation(capsys):
     assert (config.SCHEDULE, config.STEPS_PER_EPOCH, config.SEED) == ("1x", 5, 3)
     model = common.Model(model.config, Path("w.h5"))
     assert train._configure(model, arguments).TRAIN_BN is False
+
+
+def configured(name, *settings, **arguments):
+    """What `train` makes of a configuration that starts from weights."""
+    given = dict.fromkeys(("schedule", "steps", "epochs", "workers", "precision", "seed"))
+    namespace = argparse.Namespace(**given | arguments, set=list(settings))
+    config = CONFIGS[name]().override(dict(text.split("=") for text in settings))
+    return train._configure(common.Model(config, Path("w.h5")), namespace)
+
+
+def test_another_schedule_brings_its_optimizer_and_length():
+    config = configured("deepfashion2")
+    assert (config.OPTIMIZER, config.HEAD_LEARNING_RATE_MULTIPLIER) == ("adam", 10)
+    config = configured("deepfashion2", schedule="1x")
+    assert (config.OPTIMIZER, config.HEAD_LEARNING_RATE_MULTIPLIER) == ("sgd", 1)
+    assert configured("deepfashion2", "OPTIMIZER=adam", schedule="1x").OPTIMIZER == "adam"
+    assert configured("tiny").EPOCHS == 10
+    assert configured("tiny", schedule="paper").EPOCHS is None
+    assert configured("tiny", schedule="constant", epochs=3).EPOCHS == 3
+    assert configured("tiny", "EPOCHS=4", schedule="constant").EPOCHS == 4
+
+
+def test_a_metric_that_no_epoch_has_is_refused_before_the_first():
+    config = CONFIGS["tiny"]()
+    for watch in (None, "loss", "val_mrcnn_mask_loss", "segm_AP50"):
+        train._check_watch(watch, config, limit=10, has_validation=True)
+    for watch, limit, has_validation in (
+            ("segm_AP51", 10, True), ("segm_AP50", 0, True), ("val_loss", 10, False)):
+        with pytest.raises(ValueError, match="--watch"):
+            train._check_watch(watch, config, limit, has_validation)
+
+
+@pytest.mark.parametrize("number", ["0", "-3", "many", "1.5"])
+def test_counts_are_whole_numbers_from_one(number):
+    with pytest.raises(argparse.ArgumentTypeError, match="from 1"):
+        common.positive(number)
 
 
 # ---- demo ----

@@ -44,7 +44,9 @@ def test_every_epoch_leaves_weights_and_a_state(run):
     assert list(run.checkpoints()) == [2, 1] and list(run.states()) == [8, 6]
     assert resume.parse_path(run.checkpoint(2), "standin") == (run.path, 2)
     metadata = resume.weights.read_metadata(run.checkpoint(2))
-    assert metadata == {"name": "standin", "epoch": 2, "step": 8}
+    assert metadata == {
+        "name": "standin", "epoch": 2, "step": 8, "watch": "loss", "best": made.progress.best,
+        "best_epoch": made.progress.best_epoch, "new_layers": []}
     assert resume.read_progress(run.state(6)).epoch == 1
 
 

@@ -44,11 +44,59 @@ def test_override_reads_text_by_the_kind_of_the_default():
 
 @pytest.mark.parametrize(("name", "text"), [
     ("IMAGES_PER_GPU", "two"), ("LEARNING_RATE", "fast"), ("USE_MINI_MASK", "3"),
-    ("IMAGES_PER_GPU", "True"),
+    ("IMAGES_PER_GPU", "True"), ("TRAIN_BN", "'false'"), ("TRAIN_BN", "maybe"),
+    ("EPOCHS", "many"), ("HEADS", "box"), ("HEADS", "('box')"), ("RPN_ANCHOR_SCALES", "32"),
+    ("BACKBONE_STRIDES", "none"), ("MEAN_PIXEL", "0"), ("LOSS_WEIGHTS", "1"),
 ])
 def test_override_refuses_values_of_another_kind(name, text):
     with pytest.raises(ValueError, match=name):
         Shapes().override({name: text})
+
+
+def test_true_false_and_none_in_any_case():
+    class Trained(Shapes):
+        TRAIN_BN = None  # text is then read as the base's False would have it
+
+    for config in (Shapes(), Trained()):
+        for text, value in (("true", True), ("FALSE", False), ("none", None), ("None", None)):
+            assert config.override({"TRAIN_BN": text}).TRAIN_BN is value
+    assert Shapes().override({"IMAGE_RESIZE_MODE": "none"}).IMAGE_RESIZE_MODE == "none"
+    with pytest.raises(ValueError, match="TRAIN_BN"):
+        Trained().override({"TRAIN_BN": "maybe"})
+
+
+def test_words_where_words_belong():
+    def backbone(layers, image):
+        return []
+
+    assert Config().override({"NAME": "mine"}).NAME == "mine"
+    own = Shapes().override({"BACKBONE": backbone, "EPOCHS": None, "HEADS": ("box",)})
+    assert own.BACKBONE is backbone and own.EPOCHS is None and own.HEADS == ("box",)
+    assert own.override({"BACKBONE": "resnet50"}).BACKBONE == "resnet50"
+
+
+@pytest.mark.parametrize("name, value, knob", [
+    ("BATCH_SIZE", "4", "IMAGES_PER_GPU"), ("BATCH_SIZE", 4, "IMAGES_PER_GPU"),
+    ("IMAGE_SHAPE", "(512, 512, 3)", "IMAGE_MAX_DIM"), ("IMAGE_META_SIZE", "15", "NUM_CLASSES"),
+])
+def test_derived_values_are_not_set(name, value, knob):
+    with pytest.raises(ValueError, match=f"{name} follows.*set {knob}"):
+        Shapes().override({name: value})
+
+
+def test_all_values_of_a_configuration_give_it_again():
+    config = Shapes().override({"IMAGES_PER_GPU": 1, "IMAGE_MAX_DIM": 256})
+    again = Shapes().override(config.to_dict())
+    assert again.BATCH_SIZE == 2 and again.to_dict() == config.to_dict()
+
+
+@pytest.mark.parametrize("name", [
+    "PRECISION", "IMAGE_RESIZE_MODE", "RESIZE_FILTER", "MASK_TARGETS", "BBOX_LOSS_NORMALIZER"])
+def test_words_of_no_meaning_are_refused(name):
+    with pytest.raises(ValueError, match=f"{name} is one of .*{getattr(Config, name)}.* 'odd'"):
+        Shapes().override({name: "odd"})
+    with pytest.raises(ValueError, match=name):
+        type("Odd", (Config,), {name: "odd"})()
 
 
 def test_override_refuses_unknown_knobs_and_names_the_nearest():

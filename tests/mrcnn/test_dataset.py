@@ -86,3 +86,17 @@ def test_load_image_and_what_is_not_available(tmp_path):
     for method in ("load_polygons", "load_boxes", "load_keypoints", "load_identities"):
         assert getattr(dataset, method)(0) is None
     assert dataset.keypoint_flip(1) is None and dataset.image_class_ids(0) is None
+
+
+def test_subclasses_that_hand_on_a_class_map():
+    class Old(Dataset):
+        def __init__(self, class_map=None):
+            super().__init__(class_map)
+
+        def prepare(self, class_map=None):
+            super().prepare(class_map)
+
+    dataset = Old({"ignored": 1})
+    dataset.add_class("shop", 1, "top")
+    dataset.prepare()
+    assert dataset.class_names == ["BG", "top"]

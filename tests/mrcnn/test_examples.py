@@ -166,3 +166,14 @@ def test_an_image_of_another_kind_is_the_programmers_error(image):
     dataset = with_objects([square(1, 1, 5)], [1], load_image=lambda self, image_id: image)
     with pytest.raises(TypeError, match="load_image must return"):
         load_example(dataset, 0, DrawnConfig())
+
+
+def test_given_rois_differ_from_image_to_image_and_stay_the_same():
+    config = configured(USE_RPN_ROIS=False, POST_NMS_ROIS_TRAINING=6)
+    outlines, ids = [square(10, 20, 30)], [1]
+    dataset = Drawn()
+    for info in dataset.image_info:
+        info.update(outlines=outlines, class_ids=ids)
+    rois = [load_example(dataset, i, config)[0]["input_rois"] for i in (1, 2, 1)]
+    np.testing.assert_array_equal(rois[0], rois[2])
+    assert (rois[0] != rois[1]).any()

@@ -1,10 +1,12 @@
 """Photos of every kind come in as RGB; what cannot be read says which file it was."""
 
 import io
+import struct
+import zlib
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from mrcnn.data.images import ImageError, read_image
 
@@ -35,6 +37,15 @@ def test_sixteen_bits_are_scaled_not_cut_off(tmp_path, suffix):
     image = read_image(saved(tmp_path / f"a.{suffix}", Image.fromarray(values)))
     assert image[0, 1, 0] == 117  # 30000 / 65535 * 255 = 116.7
     np.testing.assert_array_equal(image[1:, :, 0], GRAY[1:])
+
+
+def test_sixteen_bits_with_a_transparent_shade(tmp_path):
+    memory = io.BytesIO()
+    Image.fromarray(GRAY.astype(np.uint16) * 257).save(memory, "PNG")
+    png, chunk = memory.getvalue(), b"tRNS" + (65535).to_bytes(2, "big")
+    chunk = (2).to_bytes(4, "big") + chunk + zlib.crc32(chunk).to_bytes(4, "big")
+    (tmp_path / "a.png").write_bytes(png[:33] + chunk + png[33:])  # after the header
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png")[..., 0], GRAY)
 
 
 @pytest.mark.parametrize("scale", [1.0, 255.0])
@@ -78,6 +89,36 @@ def test_orientation_only_when_asked_for(tmp_path):
     path = saved(tmp_path / "a.jpg", Image.fromarray(GRAY), exif=exif)
     assert read_image(path).shape == (6, 8, 3)
     assert read_image(path, exif=True).shape == (8, 6, 3)
+
+
+@pytest.mark.parametrize("orientation", range(10))
+def test_every_orientation(tmp_path, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = saved(tmp_path / "a.png", Image.fromarray(GRAY), exif=exif)
+    with Image.open(path) as image:
+        expected = np.asarray(ImageOps.exif_transpose(image))
+    np.testing.assert_array_equal(read_image(path, exif=True)[..., 0], expected)
+
+
+def exif_block(*entries):
+    """Little-endian TIFF directory; entries are (tag, type, count, 4 bytes of value)."""
+    rows = b"".join(struct.pack("<HHI", *entry[:3]) + entry[3] for entry in entries)
+    return b"Exif\0\0II*\0\x08\0\0\0" + struct.pack("<H", len(entries)) + rows + bytes(4)
+
+
+TURNED = (0x0112, 3, 1, b"\x06\0\0\0")
+
+
+@pytest.mark.parametrize("block, shape", [
+    (exif_block(TURNED, (0x0128, 2, 2, b"2\0\0\0")), (8, 6, 3)),  # a text as resolution unit
+    (exif_block(TURNED)[:-12], (6, 8, 3)),
+    (exif_block((0x0112, 2, 4, b"six\0")), (6, 8, 3)),
+    (b"Exif\0\0nonsense", (6, 8, 3)),
+])
+def test_damaged_exif_blocks_are_no_reason_to_fail(tmp_path, block, shape):
+    path = saved(tmp_path / "a.jpg", Image.fromarray(GRAY), exif=block)
+    assert read_image(path, exif=True).shape == shape
 
 
 def test_missing(tmp_path):

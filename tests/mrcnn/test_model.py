@@ -110,6 +110,47 @@ def test_layers_without_loaded_weights_are_new(tmp_path, stand_in):
         "mrcnn_class_logits/kernel": 5.0, "mrcnn_class_logits/bias": 5.0}
 
 
+def test_layers_that_a_complete_file_gave_are_never_new(tmp_path, stand_in):
+    path = some_weights(face(tmp_path), tmp_path / "ours.h5")
+    model = face(tmp_path)
+    model.load_weights(path)
+    model.load_weights(path, exclude=["conv1"])  # and conv1 keeps what it has
+    trainer = model.train(Squares(2, 1), None, epochs=1)
+    assert trainer.progress.new_layers == []
+
+
+def test_weights_of_an_epoch_say_which_layers_were_new_and_which_epoch_was_best(
+        tmp_path, stand_in):
+    path = some_weights(face(tmp_path), tmp_path / "ours.h5")
+    model = face(tmp_path / "logs")
+    model.load_weights(path, exclude=["mrcnn_class_logits"])
+    first = model.train(Squares(4, 1), None, epochs=1).progress
+    assert first.watch == "loss" and first.best_epoch == 1
+    again = face(tmp_path / "logs")
+    again.load_weights(model.run.checkpoint(1))
+    assert again.epoch == 1
+    progress = again.train(Squares(4, 1), None, epochs=1).progress  # nothing left to do
+    assert (progress.watch, progress.best, progress.best_epoch) == ("loss", first.best, 1)
+    assert progress.new_layers == ["mrcnn_class_logits"] and progress.step == 2
+
+
+def test_weights_that_do_not_fit_leave_the_model_as_it_was(tmp_path):
+    path = some_weights(face(tmp_path), tmp_path / "odd.h5")
+    with h5py.File(path, "a") as file:
+        del file.attrs["mask_rcnn"]  # of Matterport's convention, then,
+        del file["fpn_p2"]  # and not whole
+    model = face(tmp_path)
+    network, graph = model.network, model.keras_model
+    with pytest.raises(weights.WeightsError):
+        model.load_weights(path)
+    assert model.network is network and model.keras_model is graph
+    assert network.convention == "aligned" and model.report is None
+    fresh = face(tmp_path)
+    with pytest.raises(weights.WeightsError):
+        fresh.load_weights(path)
+    assert fresh.network.convention == "aligned"
+
+
 def test_modes_are_checked(tmp_path):
     with pytest.raises(ValueError, match="'training' or 'inference', got 'train'"):
         face(tmp_path, "train")

@@ -82,6 +82,12 @@ def test_accumulation_over_several_gpus_is_refused():
         make_optimizer(config, sum_gradients=sum)
 
 
+def test_accumulation_in_half_precision_is_refused():
+    with pytest.raises(ValueError, match="ACCUMULATION_STEPS = 2 .*mixed_bfloat16"):
+        optimizer(ACCUMULATION_STEPS=2, PRECISION="mixed_float16")
+    optimizer(ACCUMULATION_STEPS=2, PRECISION="mixed_bfloat16")
+
+
 def test_an_unknown_optimizer_is_refused():
     with pytest.raises(ValueError, match="'sgd' or 'adam', got 'lamb'"):
         optimizer(OPTIMIZER="lamb")

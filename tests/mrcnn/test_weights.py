@@ -169,6 +169,26 @@ def test_nothing_matched_is_refused(network, tmp_path):
     refused(network, path, "fc", by_name=True)
 
 
+@pytest.mark.parametrize("more, turned", [((), True), (("fpn_p2",), False)])
+def test_kernels_of_keras_imagenet_resnet_expect_red_first(tmp_path, more, turned):
+    blocks = [f"res{stage}{chr(97 + i)}_branch{part}"
+              for stage, number in ((2, 3), (3, 4), (4, 6), (5, 3)) for i in range(number)
+              for part in ("2a", "2b", "2c")]
+    names = ["conv1", "bn_conv1", *blocks, *more]
+    network = with_layers(*names)
+    kernel = np.random.default_rng(0).normal(size=(7, 7, 3, 4)).astype("float32")
+    network.layers_by_name()["conv1"].weights[0] = keras.Variable(0 * kernel, name="kernel")
+    path = write(tmp_path / "renamed.h5", {
+        f"{name}/{name}_W_1:0": kernel if name == "conv1" else np.ones(1) for name in names})
+    weights.load_weights(network, path)
+    loaded = np.asarray(network.layers_by_name()["conv1"].weights[0])
+    np.testing.assert_array_equal(loaded, kernel[:, :, ::-1] if turned else kernel)
+    ours = tmp_path / "ours.h5"  # once written by us it is as we use it
+    weights.save_weights(network, ours, {"name": "x"})
+    weights.load_weights(network, ours)
+    np.testing.assert_array_equal(network.layers_by_name()["conv1"].weights[0], loaded)
+
+
 def with_layers(*names):
     """A network of tiny layers with these names."""
     layers = {name: SimpleNamespace(weights=[keras.Variable(np.ones(1), name="kernel")])

@@ -71,7 +71,8 @@ def histogram_retrieval(root, gallery=1000, subsets=("train", "validation")):
     for path, record in records(root, subsets):
         if len(sides["shop"]) >= gallery:
             break
-        image = cv2.imread(str(path))
+        # Not imread, which opens no path beyond ASCII on Windows.
+        image = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
         for item in items(record):
             if item["style"] or record["source"] == "shop":
                 key = (record["pair_id"], item["style"])

@@ -20,6 +20,7 @@ SUBSETS = ("train", "validation")
 RECORD = "sample.json"  # written last: a sample without it is not finished
 _UNFINISHED = "sample.unfinished.json"
 _JPEG_QUALITY = 88
+_MOST_PROCESSES = 61  # Windows can wait for no more
 _FEW = 200  # so many images are drawn before processes have started
 
 
@@ -115,11 +116,12 @@ def _prepare(output, record):
 
 def _write_all(tasks):
     """Writes images, on all cores where there are many and processes can be started."""
-    if len(tasks) < _FEW or os.cpu_count() == 1 or processes.why_not():
+    cores = min(_MOST_PROCESSES, os.cpu_count() or 1)
+    if len(tasks) < _FEW or cores == 1 or processes.why_not():
         yield from map(_write_image, tasks)
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(os.cpu_count(), context, cv2.setNumThreads, (1,)) as pool:
+    with ProcessPoolExecutor(cores, context, cv2.setNumThreads, (1,)) as pool:
         try:
             yield from pool.map(_write_image, tasks, chunksize=16)
         finally:
