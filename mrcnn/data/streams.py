@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import cv2
-from absl import flags
+from absl import flags, logging
 
 from mrcnn.data.processes import start_worker
 
@@ -53,8 +53,12 @@ def from_processes(source, first_step, workers, batch_bytes):
 
 def _grain():
     """The module, its flags at their defaults in programs that do not use absl."""
-    import grain
-
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity(logging.ERROR)  # it warns where JAX, an optional backend, is missing
+    try:
+        import grain
+    finally:
+        logging.set_verbosity(verbosity)
     if not flags.FLAGS.is_parsed():
         flags.FLAGS.mark_as_parsed()
     return grain
