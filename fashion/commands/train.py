@@ -108,7 +108,7 @@ def run(arguments):
     face = common.build("training", common.Model(config, model.weights), arguments.logs)
     face.run.check_writable()
     _write_options(face.run, options)
-    print(f"     data set: {data}\n      weights: {model.weights or 'random'}")
+    print(f"     data set: {data}")
     jitter = AUGMENTATIONS[options["augment"]]
     trainer = face.train(
         train, validation, learning_rate=options["rate"], layers=options["layers"],
