@@ -8,7 +8,6 @@ and in COCO's formats ground_truth.json and detections.json.
 from pathlib import Path
 
 from fashion.commands import common
-from fashion.datasets.deepfashion2 import DeepFashion2Dataset
 
 HELP = "measure a detector's average precision"
 
@@ -36,9 +35,7 @@ def run(arguments):
 
     model = common.resolve_model(arguments)
     data = common.resolve_dataset(arguments.dataset)
-    dataset = DeepFashion2Dataset()
-    dataset.load(data.root, arguments.subset, limit=arguments.limit)
-    dataset.prepare()
+    dataset = common.load(data, arguments.subset, limit=arguments.limit)
     model = common.Model(model.config.evaluation(), model.weights)
     network = common.build("inference", model, arguments.logs).network
     print(f"{model.weights}\non {dataset.num_images:,} {arguments.subset} images of {data}")
