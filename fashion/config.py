@@ -75,8 +75,8 @@ class TinyConfig(FashionConfig):
     python fashion/fashion.py demo
 
     ResNet-18 at half width on 192 px images, everything else narrow to match, from random weights
-    with batch norm that trains. At 256 px a step takes 1.7 times as long and, step for step, the
-    losses fall no faster: two cores learn more from more steps.
+    with batch norm that trains. At 256 px a step costs more and, step for step, the losses fall no
+    faster: two cores learn more from more steps.
     """
 
     NAME = "tiny"
@@ -94,7 +94,7 @@ class TinyConfig(FashionConfig):
     POST_NMS_ROIS_TRAINING = 100
     POST_NMS_ROIS_INFERENCE = 100
     TRAIN_ROIS_PER_IMAGE = 32
-    # A garment is some 80 px high here: at 224 nearly all would pool from P2.
+    # 112 for 256 px images, scaled with the image: at 224 nearly all would pool from P2.
     FPN_CANONICAL_SIZE = 84
     FPN_CLASSIF_FC_LAYERS_SIZE = 256
     MASK_CHANNELS = 64

@@ -26,7 +26,7 @@ SAMPLE = ROOT / "datasets" / "sample"
 SAMPLE_WEIGHTS = WEIGHTS / "mask_rcnn_tiny_sample.h5"
 # Layers whose shapes follow from the number of classes.
 CLASS_LAYERS = ("mrcnn_class_logits", "mrcnn_bbox_fc", "mrcnn_mask")
-# Pictures of the built-in sample: what two cores draw in about two minutes.
+# Pictures of the built-in sample: what two cores draw in about a minute.
 SAMPLE_IMAGES = 3000
 SAMPLE_SEED = 1
 

@@ -1,7 +1,7 @@
 """Boxes of all images as one batch, and back.
 
-Heads run on [B * R, ...] in plain layers; `TimeDistributed` would unroll them (in Keras 3 it makes
-1,111 graph operations where folding makes 16).
+Heads run on [B * R, ...] in plain layers; Keras 3's `TimeDistributed` would unroll them into a
+graph operation per box.
 """
 
 import keras
