@@ -24,7 +24,7 @@ class Checkpoints(keras.callbacks.Callback):
         run: `resume.RunFolder`.
         metadata: dict about the network, for the files; `epoch` and `step` are added.
         every: steps between resume files within an epoch; 0 writes them at its end only.
-        keep: weights files to keep besides the best.
+        keep: weights files to keep besides the best; None keeps all, as Matterport did.
         watch: metric of the epoch's logs that makes an epoch the best one: names that end in
             `loss` are better when lower, others when higher. None: `val_loss`, or `loss` without
             validation.

@@ -35,16 +35,18 @@ def atomic_path(path):
 
 
 def kind_of(path):
-    """Say what a file is that should hold weights and does not, by its first bytes."""
+    """Say what a file is that should hold weights and does not, and what to do about it."""
     with path.open("rb") as file:
         start = file.read(512)
     text = start.lstrip().lower()
     kinds = (
-        (not start, "it is empty"),
+        (not start, "it is empty. Download or copy it again."),
         (text.startswith((b"<!doctype", b"<html", b"<?xml")),
-         "it is a web page, saved instead of the file it links to"),
-        (start.startswith(b"version https://git-lfs"), "it is a Git LFS pointer, not the file"),
-        (start.startswith(b"\x80"), "it is a Python pickle"),
-        (start.startswith(b"PK"), "it is a zip archive (a .keras, .npz or PyTorch file)"),
+         "it is a web page, saved instead of the file it links to. Download the file itself."),
+        (start.startswith(b"version https://git-lfs"),
+         "it is a Git LFS pointer, not the file. Run `git lfs pull`."),
+        (start.startswith(b"\x80"),
+         "it is a Python pickle, which is not read, because reading one runs what it contains. "
+         "Save the weights with Keras."),
     )
-    return next((name for found, name in kinds if found), "its format is unknown")
+    return next((kind for found, kind in kinds if found), "its format is unknown.")

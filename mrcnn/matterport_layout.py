@@ -36,6 +36,8 @@ _HEADS = [
     "mrcnn_mask_conv4", "mrcnn_mask_bn4", "activation_{6}",
     "mrcnn_mask_deconv", "mrcnn_mask",
 ]
+# Samples exclude `mrcnn_bbox` too, a layer of the original that has no weights.
+NAMES = frozenset([*_PYRAMID, *_HEADS])
 
 
 def groups(layers):

@@ -135,10 +135,11 @@ class RunFolder:
         """Remove all but the newest files, and what killed processes left half written.
 
         Args:
-            keep: number of weights files to keep.
+            keep: number of weights files to keep; None keeps all.
             best_epoch: epoch whose weights stay in any case.
         """
-        old = [path for epoch, path in list(self.checkpoints().items())[keep:]
+        checkpoints = list(self.checkpoints().items())
+        old = [path for epoch, path in checkpoints[len(checkpoints) if keep is None else keep:]
                if epoch != best_epoch]
         old += list(self.states().values())[STATES_KEPT:]
         for path in [*old, *self.path.glob(f".*{UNFINISHED}")]:

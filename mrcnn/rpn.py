@@ -165,6 +165,8 @@ def rpn_losses(logits, deltas, targets, sample, beta, normalizer):
 def proposals(probs, deltas, anchors, std_dev, pre_nms, count, nms_threshold):
     """Wire the proposal step: the best anchors, moved, clipped, thinned by NMS.
 
+    Each step is a stage, under the name that Matterport's notebooks look for.
+
     Args:
         probs: [B, A, 2]; deltas: [B, A, 4].
         anchors: [A, 4] normalised NumPy constant.
@@ -178,26 +180,33 @@ def proposals(probs, deltas, anchors, std_dev, pre_nms, count, nms_threshold):
     """
     pre_nms = min(pre_nms, len(anchors))
 
-    def best(probs, deltas):
+    def best(probs):
         scores, indices = ops.top_k(probs[..., 1], pre_nms)
-        chosen = ops.take(ops.convert_to_tensor(anchors), indices, axis=0)
-        return scores, chosen, take_rows(deltas, indices)
+        return scores, indices
 
-    def refine(chosen, deltas):
-        return boxes.decode(chosen, deltas, std_dev, xp=ops)
+    def choose(indices):
+        return ops.take(ops.convert_to_tensor(anchors), indices, axis=0)
+
+    def refine(chosen, deltas, indices):
+        return boxes.decode(chosen, take_rows(deltas, indices), std_dev, xp=ops)
 
     def clip(refined):
         return boxes.clip(refined, (0.0, 0.0, 1.0, 1.0), xp=ops)
 
-    def keep(clipped, scores):
+    def thin(clipped, scores):
         # A box that lies outside the image has no area left and is no proposal.
         scores = ops.where(boxes.valid(clipped, xp=ops), scores, -1.0)
         indices, valid = non_max_suppression(clipped, scores, count, nms_threshold,
                                              score_threshold=0.0)
-        kept = take_rows(clipped, indices)
-        return ops.stop_gradient(kept * ops.cast(valid, kept.dtype)[..., None])
+        return ops.where(valid, indices, -1)
 
-    scores, chosen, deltas = Stage(best, name="pre_nms_anchors")(probs, deltas)
-    refined = Stage(refine, name="refined_anchors")(chosen, deltas)
+    def take(clipped, kept):
+        rois = take_rows(clipped, ops.maximum(kept, 0))
+        return ops.stop_gradient(rois * ops.cast(kept >= 0, rois.dtype)[..., None])
+
+    scores, indices = Stage(best, name="top_anchors")(probs)
+    chosen = Stage(choose, name="pre_nms_anchors")(indices)
+    refined = Stage(refine, name="refined_anchors")(chosen, deltas, indices)
     clipped = Stage(clip, name="refined_anchors_clipped")(refined)
-    return Stage(keep, name="ROI")(clipped, scores)
+    kept = Stage(thin, name="rpn_non_max_suppression")(clipped, scores)
+    return Stage(take, name="ROI")(clipped, kept)

@@ -1,257 +1,36 @@
-"""Pictures from NumPy: detections on a photo, truth beside prediction, contact sheets.
+"""The old face of pictures: Matterport's figures, plots and tables, and our pictures from NumPy.
 
-Nothing here imports Keras. Coordinates are continuous pixels as everywhere in this package: a box
-edge at x = 10.0 runs between the pixels 9 and 10, and is drawn there.
+`from mrcnn import visualize` imports neither Keras nor Matplotlib.
 """
 
-import functools
-
-import cv2
-import numpy as np
-from PIL import Image, ImageDraw, ImageFont
-
-# One colour per category, chosen for the greatest least distance between any two of them (CIELAB,
-# at least 24) as seen with usual, red-, green- and blue-blind eyes.
-COLORS = (
-    "#dd1199", "#bbff00", "#1100ff", "#664400", "#ffbb99", "#33ffff", "#aa55ee",
-    "#889900", "#bb6666", "#88aaee", "#880044", "#eeee77", "#661199",
+from mrcnn.drawing import (
+    caption,
+    class_color,
+    contact_sheet,
+    draw_detections,
+    side_by_side,
 )
-_FILL = 0.4  # share of the colour in a mask's area
-_SUBPIXEL_BITS = 4  # OpenCV draws at fractions of a pixel given as integers with these many bits
+from mrcnn.figures import (
+    apply_mask,
+    display_differences,
+    display_images,
+    display_instances,
+    display_top_masks,
+    draw_box,
+    draw_boxes,
+    draw_rois,
+    random_colors,
+)
+from mrcnn.plots import (
+    display_table,
+    display_weight_stats,
+    plot_overlaps,
+    plot_precision_recall,
+)
 
-
-def class_color(class_id):
-    """The fixed RGB colour, 0 to 255, of a class id (1 is the first category)."""
-    text = COLORS[(int(class_id) - 1) % len(COLORS)]
-    return tuple(int(text[i:i + 2], 16) for i in (1, 3, 5))
-
-
-def draw_detections(image, boxes, class_ids, scores=None, masks=None, class_names=None, *,
-                    labels=None, colors=None, show_boxes=True):
-    """Draws objects on a photo: tinted masks with outlines, boxes, and labels clear of each other.
-
-    Args:
-        image: [H, W, 3] uint8 RGB; not changed.
-        boxes: [N, (y1, x1, y2, x2)] px.
-        class_ids: [N] int, 1 for the first category.
-        scores: [N] 0 to 1, written in the label; None leaves them out (ground truth).
-        masks: [H, W, N] bool, or None.
-        class_names: names by class id, background first; None leaves them out.
-        labels: [N] texts instead of name and score.
-        colors: [N] RGB, 0 to 255, instead of each category's own.
-        show_boxes: False draws masks and labels only.
-
-    Returns:
-        [H, W, 3] uint8, a new picture.
-    """
-    boxes = np.asarray(boxes, np.float64).reshape(-1, 4)
-    picture = np.array(image, dtype=np.uint8, order="C")
-    _check_counts(picture, boxes, class_ids, scores, masks)
-    if colors is None:
-        colors = [class_color(class_id) for class_id in class_ids]
-    if labels is None:
-        labels = _labels(class_ids, scores, class_names)
-    thickness = max(1, round(min(picture.shape[:2]) / 400))
-    areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
-    for i in np.argsort(-areas, kind="stable"):  # large ones first: small ones stay in sight
-        if masks is not None:
-            _draw_mask(picture, np.asarray(masks[:, :, i], bool), colors[i], thickness)
-        if show_boxes:
-            _draw_box(picture, boxes[i], colors[i], thickness)
-    importance = -areas if scores is None else np.asarray(scores)
-    order = np.argsort(-importance, kind="stable")
-    return _draw_labels(picture, [(labels[i], boxes[i], colors[i]) for i in order])
-
-
-def side_by_side(truth, prediction, captions=("truth", "prediction")):
-    """Puts two pictures next to each other under their captions.
-
-    Args:
-        truth, prediction: [H, W, 3] uint8; the heights may differ.
-        captions: two texts.
-
-    Returns:
-        [H, W, 3] uint8.
-    """
-    pictures = [caption(picture, text)
-                for picture, text in zip((truth, prediction), captions, strict=True)]
-    height = max(len(picture) for picture in pictures)
-    gap = np.full((height, max(2, height // 100), 3), 255, np.uint8)
-    left, right = (_pad_to(picture, height, picture.shape[1]) for picture in pictures)
-    return np.concatenate([left, gap, right], axis=1)
-
-
-def caption(picture, text):
-    """Adds a white line with a text above a picture [H, W, 3]."""
-    font = _font(max(12, picture.shape[1] // 30))
-    bar = Image.new("RGB", (picture.shape[1], font.size + font.size // 2), "white")
-    ImageDraw.Draw(bar).text((font.size // 4, 0), text, fill="black", font=font)
-    return np.concatenate([np.asarray(bar), picture], axis=0)
-
-
-def contact_sheet(pictures, columns=None, width=1600):
-    """Lays pictures of any sizes out in a grid on white, each scaled to fit its cell.
-
-    Args:
-        pictures: list of [H, W, 3] uint8.
-        columns: cells in a row; None makes the sheet about as wide as it is high.
-        width: of the sheet, px.
-
-    Returns:
-        [H, width, 3] uint8.
-
-    Raises:
-        ValueError: no pictures.
-    """
-    if not pictures:
-        raise ValueError("A contact sheet needs at least one picture, got none.")
-    aspect = float(np.median([picture.shape[0] / picture.shape[1] for picture in pictures]))
-    columns = min(columns or max(1, round(np.sqrt(len(pictures) * aspect))), len(pictures))
-    gap = max(2, width // 200)
-    cell_width = (width - gap * (columns + 1)) // columns
-    cell_height = round(cell_width * aspect)
-    rows = -(-len(pictures) // columns)
-    sheet = np.full((rows * (cell_height + gap) + gap, width, 3), 255, np.uint8)
-    for i, picture in enumerate(pictures):
-        top = gap + (i // columns) * (cell_height + gap)
-        left = gap + (i % columns) * (cell_width + gap)
-        small = _fit(picture, cell_height, cell_width)
-        sheet[top:top + len(small), left:left + small.shape[1]] = small
-    return sheet
-
-
-def display_instances(image, boxes, masks, class_ids, class_names, scores=None, title="",
-                      figsize=(16, 16), ax=None, show_mask=True, show_bbox=True, colors=None,
-                      captions=None):
-    """Shows detections in a notebook, with Matterport's arguments.
-
-    Args:
-        image: [H, W, 3] uint8.   boxes: [N, (y1, x1, y2, x2)] px.   masks: [H, W, N].
-        class_ids: [N].   class_names: by class id, background first.   scores: [N] or None.
-        title, figsize: of the figure.   ax: Matplotlib axes to draw in; None makes a figure.
-        show_mask, show_bbox: leave them out with False.
-        colors: [N] RGB, 0 to 1, instead of the categories' own.   captions: [N] texts or None.
-    """
-    import matplotlib.pyplot as plt
-
-    if not len(boxes):
-        print("\n*** No instances to display *** \n")
-    if colors is not None:
-        colors = [tuple(int(round(255 * value)) for value in color[:3]) for color in colors]
-    picture = draw_detections(
-        image, boxes, class_ids, scores, masks if show_mask else None, class_names,
-        labels=captions, colors=colors, show_boxes=show_bbox)
-    axes = ax or plt.subplots(1, figsize=figsize)[1]
-    axes.imshow(picture)
-    axes.set_title(title)
-    axes.axis("off")
-    if ax is None:
-        plt.show()
-
-
-def _check_counts(picture, boxes, class_ids, scores, masks):
-    if picture.ndim != 3 or picture.shape[2] != 3:
-        raise ValueError(f"Expected an RGB picture [H, W, 3], got shape {list(picture.shape)}.")
-    counts = {"boxes": len(boxes), "class_ids": len(class_ids)}
-    if scores is not None:
-        counts["scores"] = len(scores)
-    if masks is not None:
-        counts["masks"] = masks.shape[2]
-        if masks.shape[:2] != picture.shape[:2]:
-            raise ValueError(f"Masks of {list(masks.shape[:2])} px do not fit a picture of "
-                             f"{list(picture.shape[:2])} px; they must have its size.")
-    if len(set(counts.values())) > 1:
-        raise ValueError(f"Every object needs a box, a class and a mask, got {counts}.")
-
-
-def _labels(class_ids, scores, class_names):
-    names = [class_names[class_id] if class_names else "" for class_id in class_ids]
-    if scores is None:
-        return names
-    return [f"{name} {score:.2f}".strip() for name, score in zip(names, scores, strict=True)]
-
-
-def _draw_mask(picture, mask, color, thickness):
-    """Tints the mask's pixels and draws its outline, in place, working on its window only."""
-    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    if not len(rows):
-        return
-    top, left = rows[0], columns[0]
-    window = mask[top:rows[-1] + 1, left:columns[-1] + 1]
-    area = picture[top:rows[-1] + 1, left:columns[-1] + 1]
-    area[window] = (area[window] * (1 - _FILL) + np.array(color) * _FILL).astype(np.uint8)
-    for contour in _contours(window):
-        _polyline(picture, contour + (left, top), color, thickness)
-
-
-def _contours(mask):
-    """Outlines of a bitmap [h, w] between its pixels: list of [V, (x, y)] px, continuous."""
-    from skimage.measure import find_contours
-
-    # find_contours counts from the centre of pixel 0, which the padding moves to -1: hence -0.5.
-    return [points[:, ::-1] - 0.5 for points in find_contours(np.pad(mask, 1).astype(float), 0.5)]
-
-
-def _draw_box(picture, box, color, thickness):
-    y1, x1, y2, x2 = box
-    corners = np.array([(x1, y1), (x2, y1), (x2, y2), (x1, y2), (x1, y1)])
-    _polyline(picture, corners, color, thickness)
-
-
-def _polyline(picture, points, color, thickness):
-    """Draws an open line through continuous points [V, (x, y)] px, smooth, in place."""
-    # OpenCV's whole coordinates are pixel centres, which lie at 0.5 here.
-    fixed = np.round((points - 0.5) * 2 ** _SUBPIXEL_BITS).astype(np.int32)
-    cv2.polylines(picture, [fixed], False, color, thickness, cv2.LINE_AA, _SUBPIXEL_BITS)
-
-
-def _draw_labels(picture, labels):
-    """Writes (text, box, color) labels in order; a later one avoids all earlier ones."""
-    height, width = picture.shape[:2]
-    font = _font(max(10, min(height, width) // 30))
-    canvas = Image.fromarray(picture)
-    draw = ImageDraw.Draw(canvas)
-    taken = []
-    for text, box, color in labels:
-        if not text:
-            continue
-        size = (int(font.getlength(text)) + font.size // 2, font.size + font.size // 3)
-        x, y = _free_spot(box, size, (width, height), taken)
-        taken.append((x, y, x + size[0], y + size[1]))
-        draw.rectangle((x, y, x + size[0] - 1, y + size[1] - 1), fill=color)
-        is_bright = np.dot(color, (0.299, 0.587, 0.114)) > 140
-        draw.text((x + font.size // 4, y), text, fill="black" if is_bright else "white", font=font)
-    return np.array(canvas)
-
-
-def _free_spot(box, size, limits, taken):
-    """Top left corner (x, y) for a label of `size` (w, h): at the box's edges, else below those."""
-    y1, x1, y2, x2 = box
-    w, h = size
-    spots = [(x1, y1 - h), (x1, y1), (x2 - w, y1 - h), (x1, y2 - h), (x1, y2), (x2 - w, y2 - h)]
-    spots += [(x1, y) for y in (*np.arange(y1, limits[1], h), *np.arange(y1, 0, -h))]
-    spots = [(int(np.clip(x, 0, max(limits[0] - w, 0))),
-              int(np.clip(y, 0, max(limits[1] - h, 0)))) for x, y in spots]
-    free = (spot for spot in spots if not any(_overlap(spot, size, other) for other in taken))
-    return next(free, spots[0])
-
-
-def _overlap(spot, size, other):
-    x, y = spot
-    return x < other[2] and other[0] < x + size[0] and y < other[3] and other[1] < y + size[1]
-
-
-@functools.lru_cache(maxsize=16)
-def _font(size):
-    return ImageFont.load_default(size)
-
-
-def _fit(picture, height, width):
-    scale = min(height / picture.shape[0], width / picture.shape[1])
-    size = (max(1, int(picture.shape[1] * scale)), max(1, int(picture.shape[0] * scale)))
-    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-
-
-def _pad_to(picture, height, width):
-    padding = ((0, height - picture.shape[0]), (0, width - picture.shape[1]), (0, 0))
-    return np.pad(picture, padding, constant_values=255)
+__all__ = [
+    "apply_mask", "caption", "class_color", "contact_sheet", "display_differences",
+    "display_images", "display_instances", "display_table", "display_top_masks",
+    "display_weight_stats", "draw_box", "draw_boxes", "draw_detections", "draw_rois",
+    "plot_overlaps", "plot_precision_recall", "random_colors", "side_by_side",
+]

@@ -2,91 +2,49 @@
 
 A file holds one group a layer (the RPN's three layers share `rpn_model`), each with its tensors
 under names such as `conv1/kernel:0`. One root attribute of ours, `mask_rcnn`, says in JSON where
-the weights come from. Keras 2 reads these files; we read those of Keras 1 and 2, whatever wrote
-them: tensors are found by layer name and weight name at any depth.
+the weights come from. Keras 2 reads these files; we read those of Keras 1, 2 and 3, weights alone
+or whole models, whatever wrote them: tensors are found by layer name and weight name at any depth.
 """
 
-import contextlib
 import hashlib
 import json
 import logging
-from dataclasses import dataclass, field
 from pathlib import Path
 
-import h5py
 import numpy as np
 
 import mrcnn
-from mrcnn import matterport_layout
-from mrcnn.files import atomic_path, kind_of
+from mrcnn import keras_layout, matterport_layout, weights_file
+from mrcnn.weights_file import (  # noqa: F401  (what `resume` and the commands call by this name)
+    METADATA,
+    RESUME_GROUP,
+    WeightsError,
+    create_file,
+    open_weights,
+    reading,
+)
+from mrcnn.weights_report import Report, layers_of, shorten
 
 logger = logging.getLogger(__name__)
 
-METADATA = "mask_rcnn"
-# Groups of a file that hold no weights of layers: what an optimizer remembers, ours and Keras'.
-RESUME_GROUP = "resume_state"
-NOT_WEIGHTS = (RESUME_GROUP, "optimizer_weights")
 # Forks of Matterport kept the anchors, which are constants, as a weight.
 CONSTANTS = {"anchors"}
 CONV1 = ("conv1", "kernel")
-
-
-class WeightsError(ValueError):
-    """A weights file that cannot be used; the message says what it is and what to do."""
-
-
-@dataclass
-class Report:
-    """What came of loading a file. Weights are named `layer/weight`, such as `conv1/kernel`.
-
-    Attributes:
-        path: the file.
-        loaded: weights that were assigned.
-        excluded: weights of the network left out on request.
-        missing: weights of the network that the file lacks; they keep their values.
-        left_over: weights of the file that the network has no place for.
-        mismatched: (weight, shape in the file, shape in the network).
-        parameters: numbers loaded.
-    """
-
-    path: Path
-    loaded: list = field(default_factory=list)
-    excluded: list = field(default_factory=list)
-    missing: list = field(default_factory=list)
-    left_over: list = field(default_factory=list)
-    mismatched: list = field(default_factory=list)
-    parameters: int = 0
-
-    @property
-    def new_layers(self):
-        """Layers of the network that did not come from the file."""
-        return set(_layers_of(self.excluded + self.missing))
-
-    def summary(self):
-        """Return a few lines: counts, and the layers behind every count that is not `loaded`."""
-        lines = [f"{self.path.name}: loaded {len(self.loaded)} weights of "
-                 f"{len(_layers_of(self.loaded))} layers, {self.parameters / 1e6:.1f} million "
-                 f"numbers."]
-        for title, names in (
-                ("excluded, new", self.excluded),
-                ("not in the file, new", self.missing),
-                ("in the file only", self.left_over)):
-            if names:
-                lines.append(f"  {title}: {_shorten(_layers_of(names))}")
-        lines += [f"  {name}: {_shape(ours)} here, {_shape(theirs)} in the file"
-                  for name, theirs, ours in self.mismatched]
-        return "\n".join(lines)
+KEYPOINT_MAPS = ("mrcnn_keypoint", "kernel")
+LOGITS_BIAS = ("mrcnn_class_logits", "bias")
 
 
 def load_weights(network, path, by_name=False, exclude=None):
     """Load a file into a network.
 
-    Nothing is assigned unless everything that is to be assigned fits.
+    Nothing is assigned unless everything that is to be assigned fits and is finite.
 
     Args:
         network: anything with `layers_by_name()`.
-        path: HDF5 file of Matterport's layout, or any of Keras 1 or 2 with the same layer names.
-            Keras' ImageNet ResNet-50 expects blue, green, red: its first kernel is turned round.
+        path: HDF5 file with Matterport's layer names, of Keras 1 or 2 or a `.weights.h5` of
+            Keras 3, weights or a whole model (also `.keras`). Keras' ImageNet ResNet-50 expects
+            blue, green, red: its first kernel is turned round. Heatmaps that keypoints of several
+            classes shared (LANDMARK_GROUPS) become one for each, where this network has as many.
         by_name: whether weights without a counterpart are allowed, on either side.
         exclude: names of layers that keep their values. Implies `by_name`, as in Matterport.
 
@@ -94,30 +52,27 @@ def load_weights(network, path, by_name=False, exclude=None):
         A `Report`.
 
     Raises:
-        WeightsError: no such weights file, another architecture, other shapes, nothing matched,
-            or, unless `by_name`, anything unmatched.
+        WeightsError: no such weights file, another architecture, other shapes, numbers that are
+            not finite, nothing matched, or, unless `by_name`, anything unmatched.
     """
-    path, exclude = Path(path), set(exclude or ())
+    path, exclude = Path(path), {exclude} if isinstance(exclude, str) else set(exclude or ())
     variables = _variables(network)
-    layers = {layer for layer, _ in variables}
-    with open_weights(path) as file:
-        datasets, metadata = _datasets(file, layers), _metadata(file)
-        theirs = {name for name, _ in datasets}
-        _check_backbone(path, metadata, layers - exclude, theirs)
+    known = _names_by_layer(variables)
+    with reading(path) as file:
+        datasets, saved = weights_file.tensors(file, known), weights_file.metadata(file)
+        theirs = {layer for layer, _ in datasets}
+        _ungroup(datasets, variables, saved)
+        _check_backbone(path, saved, set(known) - exclude, theirs)
         report = _compare(path, variables, datasets, exclude)
-        _check(report, by_name or exclude)
-        values = {key: np.asarray(datasets[key]) for key in variables
-                  if key in datasets and key[0] not in exclude}
-    if CONV1 in values and not metadata and matterport_layout.is_keras_resnet50(theirs):
+        _check(report, by_name or exclude, _class_counts(variables, datasets))
+        values = _read(report, datasets)
+        is_matterports = not saved and not keras_layout.is_keras3(file)
+    if is_matterports and CONV1 in values and matterport_layout.is_keras_resnet50(theirs):
         values[CONV1] = values[CONV1][:, :, ::-1]  # it expects blue first; exact
     for key, value in values.items():
         variables[key].assign(value)
-    unknown = exclude - layers
-    if unknown:
-        logger.warning("Excluded layers that this network does not have: %s", sorted(unknown))
-    logger.info("%s", report.summary())
-    logger.debug("excluded %s, missing %s, left over %s",
-                 report.excluded, report.missing, report.left_over)
+    unknown = exclude - set(known) - matterport_layout.NAMES
+    _tell(report, unknown, None if saved or is_matterports else network)
     return report
 
 
@@ -134,18 +89,6 @@ def save_weights(network, path, metadata=None, dtype=None):
     """
     with create_file(path) as file:
         write_layers(file, network, metadata, dtype)
-
-
-@contextlib.contextmanager
-def create_file(path):
-    """Open an HDF5 file to write, which is at `path` once the block has ended well.
-
-    HDF5 writes through a Python file: when the disk is full it could not close its own, whose
-    space would stay taken until the process ends.
-    """
-    with (atomic_path(path) as temporary, temporary.open("wb+") as raw,
-          h5py.File(raw, "w") as file):
-        yield file
 
 
 def write_layers(file, network, metadata=None, dtype=None):
@@ -176,8 +119,8 @@ def read_metadata(path):
     Raises:
         WeightsError: no such weights file.
     """
-    with open_weights(path) as file:
-        return _metadata(file)
+    with reading(path) as file:
+        return weights_file.metadata(file)
 
 
 def network_metadata(network):
@@ -197,45 +140,34 @@ def network_metadata(network):
 
 
 def convention(path):
-    """Return the RoIAlign that a file was trained with, None if it has seen none.
+    """Return the RoIAlign that a file was trained with, None if it has seen none or does not say.
 
-    Files that do not say so and have an RPN are Matterport's, trained with "corners".
+    Files of ours say so in their metadata. Others that have an RPN are Matterport's, trained with
+    "corners", if Keras 1 or 2 wrote them. What Keras 3 wrote without metadata comes from a graph
+    of this project or of another one, never from Matterport's: it does not say, and the network
+    pools as its ROI_ALIGN tells.
     """
-    with open_weights(path) as file:
-        metadata = _metadata(file)
-        if metadata:
-            return metadata.get("roi_align")
-        layers = {layer for layer, _ in _datasets(file, set(matterport_layout.RPN_LAYERS))}
-        return "corners" if layers & set(matterport_layout.RPN_LAYERS) else None
+    with reading(path) as file:
+        saved = weights_file.metadata(file)
+        if saved or keras_layout.is_keras3(file):
+            return (saved or {}).get("roi_align")
+        rpn = dict.fromkeys(matterport_layout.RPN_LAYERS, ())
+        return "corners" if any(layer in rpn for layer, _ in weights_file.tensors(file, rpn)) \
+            else None
+
+
+def layer_names(path):
+    """Return the set of names of the layers that a file has weights for."""
+    with reading(path) as file:
+        return {layer for layer, _ in weights_file.tensors(file, {})}
 
 
 def fingerprint(source):
     """Return a short digest of weights: of a file, or of a network; equal for equal numbers."""
     if hasattr(source, "layers_by_name"):
         return _digest(_variables(source))
-    with open_weights(source) as file:
-        return _digest(_datasets(file, ()))
-
-
-def open_weights(path):
-    """Open a file of weights for reading.
-
-    Raises:
-        WeightsError: it is missing, truncated, or no HDF5; what it is instead is said.
-    """
-    path = Path(path)
-    if not path.is_file():
-        found = "it is a folder" if path.is_dir() else "there is no such file"
-        raise WeightsError(f"Cannot read weights from {path}: {found}.")
-    if not h5py.is_hdf5(path):
-        raise WeightsError(
-            f"{path} holds no weights: {kind_of(path)}. Expected an HDF5 file (.h5).")
-    try:
-        return h5py.File(path, "r")
-    except OSError as error:
-        raise WeightsError(
-            f"{path} is truncated or damaged ({path.stat().st_size:,} bytes): {error}. "
-            f"Download or copy it again.") from error
+    with reading(source) as file:
+        return _digest(weights_file.tensors(file, {}), weights_file.read)
 
 
 def _variables(network):
@@ -244,21 +176,29 @@ def _variables(network):
             for name, layer in network.layers_by_name().items() for variable in layer.weights}
 
 
-def _datasets(file, known_layers):
-    """Return {(layer, weight): dataset} of a file."""
-    found = {}
+def _names_by_layer(variables):
+    """Return {layer: names of its weights in order}."""
+    names = {}
+    for layer, name in variables:
+        names.setdefault(layer, []).append(name)
+    return names
 
-    def visit(path, item):
-        if isinstance(item, h5py.Dataset) and not path.startswith(NOT_WEIGHTS):
-            found.setdefault(matterport_layout.identify(path, known_layers), item)
 
-    file.get("model_weights", file).visititems(visit)
-    return found
+def _ungroup(datasets, variables, saved):
+    """Repeat the shared heatmaps of a file in place, for a network in which none are shared.
+
+    The second step of Lin et al. (arXiv 2005.00419): trained together, fine-tuned each by itself.
+    """
+    groups = (saved or {}).get("config", {}).get("LANDMARK_GROUPS")
+    if groups and KEYPOINT_MAPS in datasets and KEYPOINT_MAPS in variables:
+        is_own = variables[KEYPOINT_MAPS].shape[2] == len(groups)
+        if is_own and datasets[KEYPOINT_MAPS].shape[2] == max(groups) + 1 < len(groups):
+            datasets[KEYPOINT_MAPS] = weights_file.read(datasets[KEYPOINT_MAPS])[:, :, groups]
 
 
 def _compare(path, variables, datasets, exclude):
     """Sort every weight of both sides into a `Report`."""
-    report = Report(path)
+    report = Report(path, capacity=sum(map(_size, variables.values())))
     for key, variable in variables.items():
         name = "/".join(key)
         if key[0] in exclude:
@@ -269,34 +209,81 @@ def _compare(path, variables, datasets, exclude):
             report.mismatched.append((name, datasets[key].shape, tuple(variable.shape)))
         else:
             report.loaded.append(name)
-            report.parameters += int(np.prod(variable.shape))
+            report.parameters += _size(variable)
     report.left_over = ["/".join(key) for key in datasets if key not in variables]
     return report
 
 
-def _check(report, by_name):
+def _check(report, by_name, class_counts):
     """Refuse what does not fit."""
     if report.mismatched:
-        layers = _layers_of([name for name, *_ in report.mismatched])
-        raise WeightsError(
-            f"{report.path} has other shapes than this network (another NUM_CLASSES?).\n"
-            f"{report.summary()}\nTo start these layers anew: exclude={layers}.")
+        theirs, ours = class_counts
+        reason = (f"was made for {theirs} classes, this network has {ours} (NUM_CLASSES)"
+                  if theirs != ours else "has other shapes than this network")
+        layers = layers_of([name for name, *_ in report.mismatched])
+        raise WeightsError(f"{report.path} {reason}.\n{report.summary('would fit')}\n"
+                           f"To keep these layers as they are and train them: exclude={layers}.")
     left_over = [name for name in report.left_over if name.split("/")[0] not in CONSTANTS]
-    if not by_name and (report.missing or left_over):
-        raise WeightsError(
-            f"{report.path} and this network have different layers.\n{report.summary()}\n"
-            f"To load what matches: by_name=True.")
     if not report.loaded:
         raise WeightsError(
             f"No weight of {report.path} has a place in this network; the file's layers: "
-            f"{_shorten(_layers_of(report.left_over)) or 'none'}.")
+            f"{shorten(layers_of(report.left_over)) or 'none'}. Take weights of a Mask R-CNN or "
+            "of its backbone.")
+    if not by_name and (report.missing or left_over):
+        raise WeightsError(
+            f"{report.path} and this network have different layers.\n"
+            f"{report.summary('would fit')}\n"
+            f"To load what matches: by_name=True.")
 
 
-def _check_backbone(path, metadata, ours, theirs):
+def _class_counts(variables, datasets):
+    """(classes in the file, classes of the network), equal where either has no box head."""
+    if LOGITS_BIAS not in variables or LOGITS_BIAS not in datasets:
+        return 0, 0
+    return datasets[LOGITS_BIAS].size, _size(variables[LOGITS_BIAS])
+
+
+def _read(report, datasets):
+    """Return {(layer, weight): array} of what is to be loaded; refuse what are no numbers."""
+    keys = [tuple(name.rsplit("/", 1)) for name in report.loaded]
+    values = {key: weights_file.read(datasets[key]) for key in keys}
+    bad = layers_of(["/".join(key) for key, value in values.items() if not _is_finite(value)])
+    if bad:
+        raise WeightsError(
+            f"{report.path} holds values that are no finite numbers, in {shorten(bad)}: the "
+            f"training that wrote it had diverged. Take an earlier file, or exclude={bad}.")
+    return values
+
+
+def _is_finite(value):
+    return value.dtype.kind in "fiu" and bool(np.isfinite(value).all())
+
+
+def _tell(report, unknown, silent_for):
+    """Log what was loaded: a line for everyone, every name for those who debug.
+
+    Args:
+        report: `Report`.
+        unknown: names to exclude that are no layers of the network.
+        silent_for: the network, if the file does not tell its RoIAlign.
+    """
+    if unknown:
+        logger.warning("Excluded layers that this network does not have: %s", sorted(unknown))
+    config = getattr(silent_for, "config", None)
+    if getattr(config, "ROI_ALIGN", None) == "auto" and "rpn_class_raw/kernel" in report.loaded:
+        logger.warning(
+            "%s does not say how it pools (Keras' own files have no place for it); ROI_ALIGN is "
+            "%r here. Set it to 'corners' if these weights started from Matterport's.",
+            report.path.name, silent_for.convention)
+    logger.info("%s", report.line)
+    logger.debug("%s", report.details())
+
+
+def _check_backbone(path, saved, ours, theirs):
     """Refuse the residual network of another depth, of which many layers would fit."""
     here, there = (matterport_layout.backbone_layers(names) for names in (ours, theirs))
     if here and there and here != there:
-        described = f" ({describe(metadata)})" if metadata else ""
+        described = f" ({describe(saved)})" if saved else ""
         raise WeightsError(
             f"{path} holds a {matterport_layout.backbone_name(there)}{described}, this network "
             f"is a {matterport_layout.backbone_name(here)}. Change BACKBONE, or take other "
@@ -313,29 +300,14 @@ def describe(metadata):
     return ", ".join(parts)
 
 
-def _metadata(file):
-    text = file.attrs.get(METADATA)
-    return None if text is None else json.loads(text)
-
-
-def _digest(tensors):
+def _digest(tensors, read=np.asarray):
     """Digest of {(layer, weight): array-like}, whatever the order and the stored precision."""
     digest = hashlib.sha256()
     for key in sorted(tensors):
         digest.update("/".join(key).encode())
-        digest.update(np.ascontiguousarray(tensors[key], np.float32).tobytes())
+        digest.update(np.ascontiguousarray(read(tensors[key]), np.float32).tobytes())
     return digest.hexdigest()[:12]
 
 
-def _layers_of(names):
-    """Layer names of `layer/weight` names, once each, in order."""
-    return list(dict.fromkeys(name.rsplit("/", 1)[0] for name in names))
-
-
-def _shape(shape):
-    return "x".join(map(str, shape))
-
-
-def _shorten(names, most=8):
-    rest = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + rest
+def _size(variable):
+    return int(np.prod(variable.shape))

@@ -39,6 +39,7 @@ class Batches:
     seed: int
     random: bool
     augmentation: object
+    no_augmentation_sources: frozenset = frozenset()
 
     @property
     def steps(self):
@@ -92,7 +93,7 @@ class Batches:
             rng = np.random.default_rng([self.seed, place, attempt]) if self.random else None
             try:
                 row, left_out = load_example(
-                    self.dataset, image_id, self.config, self.augmentation, rng
+                    self.dataset, image_id, self.config, self._augmentation(image_id), rng
                 )
             except ValueError as error:
                 reason = UNREADABLE if isinstance(error, ImageError) else UNUSABLE
@@ -104,6 +105,13 @@ class Batches:
         if self.repeat:
             raise too_many_failures(skips[-1])
         return None, skips
+
+    def _augmentation(self, image_id):
+        """The augmentation of an image; None for those of a source that shall have none."""
+        if self.no_augmentation_sources:
+            if self.dataset.image_info[image_id]["source"] in self.no_augmentation_sources:
+                return None
+        return self.augmentation
 
     def _path(self, image_id):
         return str(self.dataset.source_image_link(image_id))

@@ -40,6 +40,8 @@ class Loader:
         start_step: the first step to yield, at no cost.
         augmentation: see `mrcnn.data.augment`.
         workers: processes; 0 prepares batches in a thread of this process.
+        no_augmentation_sources: sources of images, as `Dataset.add_image` names them, that are
+            not augmented.
 
     Attributes:
         step: the step that comes next; without `repeat` within the pass. May be set before the
@@ -64,6 +66,7 @@ class Loader:
         start_step=0,
         augmentation=None,
         workers=0,
+        no_augmentation_sources=(),
     ):
         _check(dataset, config)
         augment.check(augmentation)
@@ -72,7 +75,8 @@ class Loader:
         order = Order(dataset.num_images, seed, shuffle, factors)
         random = shuffle or augmentation is not None
         self._batches = Batches(
-            dataset, config, batch_size, order, repeat, seed, random, augmentation
+            dataset, config, batch_size, order, repeat, seed, random, augmentation,
+            frozenset(no_augmentation_sources),
         )
         self._workers = workers
         self._stream = None
@@ -179,7 +183,9 @@ def _check(dataset, config):
             f"the dataset has {dataset.num_classes} classes with the background, the "
             f"configuration NUM_CLASSES = {config.NUM_CLASSES}; set it to the dataset's number"
         )
-    if "keypoint" in config.HEADS and not dataset.num_keypoints:
+    if "keypoint" in config.HEADS and dataset.num_keypoints != config.NUM_KEYPOINTS:
         raise ValueError(
-            f"HEADS has a keypoint head, but {type(dataset).__name__}.num_keypoints is 0"
+            f"{type(dataset).__name__} has {dataset.num_keypoints} keypoints, the configuration "
+            f"NUM_KEYPOINTS = {config.NUM_KEYPOINTS}; set it to the dataset's number, or leave "
+            "'keypoint' out of HEADS"
         )

@@ -155,7 +155,8 @@ def mold_image(image, mold, filter="area"):
         image: [height, width, 3] uint8.
         mold: its plan.
         filter: "area" averages over what a pixel covers when the photo shrinks; "bilinear" takes
-            single points, as Matterport's weights saw their photos. Growing is bilinear in both.
+            single points and cuts off fractions, as Matterport's weights saw their photos. Growing
+            is bilinear in both.
 
     Returns:
         [*mold.shape, 3] uint8, zeros around the window.
@@ -202,9 +203,10 @@ def _resized(image, size, filter):
     height, width = image.shape[:2]
     if size == (width, height):
         return image
+    if filter == "bilinear":  # in floats, the fractions cut off: to the pixel what Matterport's saw
+        return cv2.resize(image.astype(np.float32), size).astype(np.uint8)
     shrinks = size[0] < width or size[1] < height
-    method = cv2.INTER_AREA if filter == "area" and shrinks else cv2.INTER_LINEAR
-    return cv2.resize(image, size, interpolation=method)
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
 
 
 def _whole_shift(matrix):

@@ -56,6 +56,17 @@ def test_every_image_once_an_epoch():
     assert sorted(seen[:7]) == sorted(seen[7:]) == list(range(7)) and seen[:7] != seen[7:]
 
 
+def test_sources_that_are_not_augmented():
+    dataset = Numbered(2)
+    dataset.image_info[0]["source"] = "finished"
+    colour = Jitter(flip=0, scale=(1, 1), translate=0, colour=1)
+    loader = Loader(dataset, CONFIG, 2, shuffle=False, augmentation=colour,
+                    no_augmentation_sources=["finished", "elsewhere"])
+    dataset.load_image = lambda image_id: np.full((120, 100, 3), 100, np.uint8)
+    (batch,) = take(loader, 1)
+    assert numbers(batch)[0] == 100 != numbers(batch)[1]
+
+
 def test_a_batch_has_one_array_of_every_kind():
     (batch,) = take(Loader(Drawn(), CONFIG, 3), 1)
     shapes = {name: array.shape for name, array in batch.items()}
@@ -171,7 +182,7 @@ def test_refusals():
         Loader(Drawn(), CONFIG, 2, augmentation="flip")
     plain = Drawn()
     plain.num_keypoints = 0
-    with pytest.raises(ValueError, match="num_keypoints is 0"):
+    with pytest.raises(ValueError, match="has 0 keypoints, the configuration NUM_KEYPOINTS = 3"):
         Loader(plain, type("Points", (DrawnConfig,), {"HEADS": ("keypoint",)})(), 2)
 
 

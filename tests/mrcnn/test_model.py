@@ -5,7 +5,9 @@ import keras
 import numpy as np
 import pytest
 
-from mrcnn import weights
+from mrcnn import boxes, download, stages, weights
+from mrcnn.data.augment import Jitter
+from mrcnn.matterport import images
 from mrcnn.model import MaskRCNN
 from tests.mrcnn.resumable import Squares, SquaresConfig
 from tests.mrcnn.stand_in import StandInNetwork
@@ -24,7 +26,7 @@ def some_weights(model, path):
 @pytest.fixture
 def stand_in(monkeypatch):
     """Faces get a network that trains in milliseconds, on the real data road."""
-    monkeypatch.setattr("mrcnn.model.Network", StandInNetwork)
+    monkeypatch.setattr("mrcnn.mask_rcnn.Network", StandInNetwork)
 
 
 def test_trainings_follow_one_another_in_one_run(tmp_path, stand_in):
@@ -64,8 +66,22 @@ def test_saved_weights_detect_the_same(tmp_path):
     image = Squares(1, 1).load_image(0)
     expected, got = model.detect([image]), other.detect([image], verbose=1)
     assert len(got) == 1 and len(got[0]["scores"])
-    for name in ("rois", "class_ids", "scores"):
+    for name in ("rois", "boxes", "class_ids", "scores"):
         np.testing.assert_array_equal(expected[0][name], got[0][name])
+
+
+def test_an_epoch_s_weights_go_on_as_its_resume_file_does(tmp_path, stand_in, caplog):
+    model = face(tmp_path)
+    model.train(Squares(8, 1), None, epochs=1)
+    again = face(tmp_path)
+    again.load_weights(again.find_last())
+    assert again.find_last() == str(model.run.checkpoint(1)) and again.epoch == 1
+    trainer = again.train(Squares(8, 1), None, epochs=2)
+    assert int(trainer.optimizer.iterations.numpy()) == trainer.progress.step == 4
+    again.run.state(4).write_bytes(b"broken")
+    last = face(tmp_path)
+    last.load_weights(again.run.checkpoint(2))
+    assert last.epoch == 2 and "Passed over" in caplog.text
 
 
 def test_weights_of_elsewhere_start_a_new_run(tmp_path):
@@ -162,3 +178,119 @@ def test_a_logs_folder_that_cannot_be_written_to_is_said_before_training(tmp_pat
     (tmp_path / "file").touch()
     with pytest.raises(PermissionError, match="nothing can be written"):
         face(tmp_path / "file").train(Squares(2, 1), None, epochs=1)
+
+
+def test_train_takes_its_arguments_in_the_old_order(tmp_path, stand_in, monkeypatch):
+    model, seen = face(tmp_path), {}
+    loader = "mrcnn.mask_rcnn.Loader"
+    original = MaskRCNN.train.__globals__["Loader"]
+    monkeypatch.setattr(loader, lambda *args, **kwargs: seen.setdefault(
+        len(seen), kwargs) and None or original(*args, **kwargs))
+    ended = []
+    callback = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: ended.append(epoch))
+    model.train(Squares(2, 1), Squares(2, 2), 0.01, 1, "heads", Jitter(), [callback], ["made"])
+    assert ended == [0] and model.epoch == 1
+    assert seen[0]["no_augmentation_sources"] == ["made"] and seen[0]["augmentation"] is not None
+    assert "augmentation" not in seen[1]  # validation is never augmented
+    last = str(model.run.checkpoint(1))
+    assert model.checkpoint_path.format(epoch=1) == model.find_last() == last
+
+
+def test_layers_are_selected_as_before(tmp_path, stand_in, capsys, caplog):
+    model = face(tmp_path)
+    model.set_trainable(r"rpn\_.*", model.keras_model, indent=2)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == ["Selecting layers to train", "  rpn_class_raw          (Dense)"]
+    model.set_trainable("all", verbose=0)
+    assert not capsys.readouterr().out and len(model.get_trainable_layers()) == 5
+    dense = model.get_trainable_layers()[-1]
+    assert model.find_trainable_layer(keras.layers.TimeDistributed(dense)) is dense
+    assert model.find_trainable_layer(dense) is dense
+    model.compile(0.1, 0.9)
+    assert "pass learning_rate to train" in caplog.text
+
+
+def test_imagenet_weights_are_kept_beside_the_code(tmp_path, monkeypatch):
+    monkeypatch.setattr(download, "published_weights", lambda name, folder: folder / name)
+    path = face(tmp_path).get_imagenet_weights()
+    assert path.endswith("imagenet") and weights.Path(path).parent.name == "weights"
+
+
+def test_photos_that_do_not_mold_alike_are_refused(tmp_path):
+    model = face(tmp_path, "inference", IMAGE_RESIZE_MODE="pad64")
+    photos = [np.zeros((64, side, 3), np.uint8) for side in (64, 128)]
+    with pytest.raises(ValueError, match=r"\(64, 64\), \(64, 128\).*use detect"):
+        model.mold_inputs(photos)
+    assert len(model.detect(photos)) == 2
+
+
+def test_detections_come_back_as_before(tmp_path):
+    """By hand: a 100x50 photo in the middle of 200x200, enlarged twice."""
+    model, window = face(tmp_path), (0, 50, 200, 150)
+    detections = np.zeros((4, 6), np.float32)
+    boxes_px = [(20, 60, 100, 110), (0, 50, 200, 150)]
+    detections[:2, :4] = boxes.normalise(np.array(boxes_px, float), (200, 200), "corners")
+    detections[:2, 4:] = (2, 0.9), (1, 0.8)
+    masks = np.zeros((4, 28, 28, 3))
+    masks[0, :, :21, 2] = 1
+    masks[1, ..., 2] = 1  # not its class
+    rois, class_ids, scores, bitmaps = model.unmold_detections(
+        detections, masks, (100, 50, 3), (200, 200, 3), window)
+    assert rois.tolist() == [[10, 5, 50, 30], [0, 0, 100, 50]] and rois.dtype == np.int32
+    assert class_ids.tolist() == [2, 1] and scores == pytest.approx([0.9, 0.8])
+    rows, columns = np.nonzero(bitmaps[..., 0])
+    assert (rows.min(), rows.max(), columns.min(), columns.max()) == (10, 49, 5, 23)
+    assert bitmaps.shape == (100, 50, 2) and not bitmaps[..., 1].any()
+    nothing = model.unmold_detections(
+        detections[2:], masks[2:], (100, 50, 3), (200, 200, 3), window)
+    assert [x.shape for x in nothing] == [(0, 4), (0,), (0,), (100, 50, 0)]
+
+
+@pytest.mark.parametrize("convention", boxes.CONVENTIONS)
+def test_molded_photos_are_detected_alike(tmp_path, convention, capsys):
+    model = face(tmp_path, "inference", ROI_ALIGN=convention, HEADS=("box", "mask"))
+    photo = Squares(1, 1).load_image(0)
+    molded, metas, _ = model.mold_inputs([photo])
+    assert metas.shape == (1, model.config.IMAGE_META_SIZE)
+    np.testing.assert_array_equal(images.unmold_image(molded[0], model.config), photo)
+    [expected], [found] = model.detect([photo]), model.detect_molded(molded, metas, verbose=1)
+    assert set(expected) == {"rois", "boxes", "class_ids", "scores", "masks"}
+    assert len(found["scores"]) == len(expected["scores"]) > 0
+    assert "Processing 1 images" in capsys.readouterr().out
+    np.testing.assert_allclose(found["scores"], expected["scores"], atol=1e-4)
+    assert np.abs(found["rois"] - expected["boxes"]).max() <= 0.51
+    assert found["rois"].dtype == expected["rois"].dtype == np.int32
+    assert np.mean(found["masks"] == expected["masks"]) > 0.95
+
+
+def test_graphs_of_both_modes_share_their_layers(tmp_path):
+    model = face(tmp_path, HEADS=("box", "mask"))
+    training, inference = (model.build(mode, model.config) for mode in ("training", "inference"))
+    assert training.get_layer("fpn_p2") is inference.get_layer("fpn_p2")
+    assert set(inference.output) == {"detections", "masks"}
+    assert stages.ancestor(training.get_layer("mrcnn_bbox").output, "ROI:0") is not None
+
+
+def test_the_graph_has_its_old_manners(tmp_path):
+    """Scripts save the weights of `keras_model` under any name, and plot its history."""
+    model = face(tmp_path / "logs", STEPS_PER_EPOCH=1)
+    assert model.keras_model.history is None
+    model.train(Squares(4, 1), Squares(2, 2), epochs=2)
+    history = model.keras_model.history.history
+    assert len(history["loss"]) == len(history["val_loss"]) == 2
+    assert {"rpn_class_loss", "mrcnn_bbox_loss", "val_mrcnn_bbox_loss"} <= set(history)
+    model.keras_model.save_weights(tmp_path / "final.h5")
+    model.keras_model.save_weights(tmp_path / "final.weights.h5", overwrite=True)
+    prints = {weights.fingerprint(model.network), weights.fingerprint(tmp_path / "final.h5")}
+    assert len(prints) == 1 and "rpn_model" in h5py.File(tmp_path / "final.h5")
+    again = face(tmp_path / "logs", "inference")
+    again.load_weights(tmp_path / "final.weights.h5")
+    assert weights.fingerprint(again.network) in prints
+
+
+def test_every_epoch_s_file_stays_unless_asked(tmp_path, stand_in):
+    model = face(tmp_path, STEPS_PER_EPOCH=1)
+    model.train(Squares(8, 1), None, epochs=5)
+    assert list(model.run.checkpoints()) == [5, 4, 3, 2, 1]
+    model.train(Squares(8, 1), None, epochs=6, keep=2)
+    assert list(model.run.checkpoints()) == [6, 5]
