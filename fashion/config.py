@@ -1,6 +1,6 @@
 """The configurations of this project. Each docstring is a lab note: what, from what, how long."""
 
-from fashion.categories import NAMES
+from fashion.categories import CATEGORIES, NAMES, NUM_LANDMARKS
 from mrcnn.config import Config
 
 
@@ -21,7 +21,19 @@ class FashionConfig(Config):
     STEPS_PER_EPOCH = None
 
 
-class DeepFashion2Config(FashionConfig):
+class LandmarkConfig(FashionConfig):
+    """With landmarks: 294 of them, 8 to 39 for a garment of each category.
+
+    Covered landmarks train too: annotators placed them where they would be (DeepFashion2, section
+    3.2), and the second of its two measures counts them.
+    """
+
+    HEADS = ("box", "mask", "keypoint")
+    NUM_KEYPOINTS = NUM_LANDMARKS
+    KEYPOINTS_OF_CLASS = [[category.start, category.count] for category in CATEGORIES]
+
+
+class DeepFashion2Config(LandmarkConfig):
     """ResNet-101 FPN on square 1024 images, from Matterport's COCO weights.
 
     python fashion/fashion.py train --weights=coco
@@ -47,7 +59,7 @@ class DeepFashion2Config(FashionConfig):
     REPEAT_FACTOR_THRESHOLD = 0.05
 
 
-class MatchRCNNConfig(FashionConfig):
+class MatchRCNNConfig(LandmarkConfig):
     """The detector of Match R-CNN (DeepFashion2, arXiv 1901.07973, section 4.2).
 
     python fashion/fashion.py train --config=match_rcnn --weights=imagenet
@@ -69,7 +81,7 @@ class MatchRCNNConfig(FashionConfig):
     WARMUP_STEPS = 500
 
 
-class TinyConfig(FashionConfig):
+class TinyConfig(LandmarkConfig):
     """A small detector that learns on two CPU cores in minutes: the demo, the tests, first tries.
 
     python fashion/fashion.py demo
@@ -99,6 +111,8 @@ class TinyConfig(FashionConfig):
     FPN_CLASSIF_FC_LAYERS_SIZE = 256
     MASK_CHANNELS = 64
     MASK_CONVS = 2
+    KEYPOINT_CHANNELS = 64
+    KEYPOINT_CONVS = 3
     MAX_GT_INSTANCES = 8
     IMAGES_PER_GPU = 8
     PRECISION = "mixed_bfloat16"

@@ -156,6 +156,23 @@ def denormalise(boxes, shape, convention="aligned", xp=np):
     return xp.stack(boxes_px, axis=-1)
 
 
+def normalise_points(points_px, shape, convention="aligned", xp=np):
+    """Points `[..., (x, y)]` in pixels to the network's coordinates: see `normalise`.
+
+    A point lies halfway between the first and the last edge of a box without extent.
+    """
+    scale_y, scale_x, shift = _scale(shape, convention)
+    x, y = points_px[..., 0], points_px[..., 1]
+    return xp.stack([(x - 0.5 * shift) / scale_x, (y - 0.5 * shift) / scale_y], axis=-1)
+
+
+def denormalise_points(points, shape, convention="aligned", xp=np):
+    """The network's coordinates to pixels, `[..., (x, y)]`: the inverse of `normalise_points`."""
+    scale_y, scale_x, shift = _scale(shape, convention)
+    x, y = points[..., 0], points[..., 1]
+    return xp.stack([x * scale_x + 0.5 * shift, y * scale_y + 0.5 * shift], axis=-1)
+
+
 def check_convention(convention):
     """Returns `convention`, or raises ValueError where it is not one of `CONVENTIONS`."""
     if convention not in CONVENTIONS:

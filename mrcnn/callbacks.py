@@ -131,7 +131,7 @@ class TensorBoard(keras.callbacks.Callback):
     Args:
         trainer: `training.Trainer`.
         run: `resume.RunFolder`.
-        draw: image id -> picture [height, width, 3] uint8 with the present detections.
+        draw: image id -> {tag: picture [height, width, 3] uint8} of what is found now.
         image_ids: of the photos to draw.
     """
 
@@ -156,7 +156,7 @@ class TensorBoard(keras.callbacks.Callback):
                    if name not in self.trainer.losses}
         self._scalars("validation", metrics)
         for image_id in self.image_ids if self._tf else ():
-            self._picture(image_id)
+            self._pictures(image_id)
         for writer in self._writers.values():
             writer.flush()
 
@@ -171,15 +171,16 @@ class TensorBoard(keras.callbacks.Callback):
                 for name, value in values.items():
                     self._tf.summary.scalar(name, value)
 
-    def _picture(self, image_id):
+    def _pictures(self, image_id):
         """Training does not end for a picture that cannot be drawn."""
         try:
-            picture = np.asarray(self.draw(image_id), np.uint8)
+            pictures = self.draw(image_id)
         except Exception:
             logger.warning("No picture of image %s for TensorBoard.", image_id, exc_info=True)
             return
         with self._writer("validation").as_default(self.trainer.progress.step):
-            self._tf.summary.image(f"detections/{image_id}", picture[None])
+            for tag, picture in pictures.items():
+                self._tf.summary.image(f"{tag}/{image_id}", np.asarray(picture, np.uint8)[None])
 
     def _writer(self, part):
         if part not in self._writers:

@@ -9,12 +9,13 @@ Subclass `Config`, change what you need, make an instance:
 Names and meanings are Matterport's wherever Matterport had the knob.
 """
 
-import ast
 import copy
 import difflib
 import logging
 
 import numpy as np
+
+from mrcnn.knobs import knob_names, parse, plain
 
 logger = logging.getLogger(__name__)
 
@@ -24,6 +25,7 @@ _CHOICES = {
     "IMAGE_RESIZE_MODE": ("square", "pad64", "none", "crop", "shortest"),
     "RESIZE_FILTER": ("area", "bilinear"),
     "MASK_TARGETS": ("fractional", "binary"),
+    "KEYPOINT_TARGETS": ("bilinear", "one_hot"),
     "BBOX_LOSS_NORMALIZER": ("positives", "sampled"),
 }
 # Values that follow from knobs, and those to set instead.
@@ -31,12 +33,6 @@ _DERIVED = {
     "BATCH_SIZE": "IMAGES_PER_GPU",
     "IMAGE_SHAPE": "IMAGE_MAX_DIM",
     "IMAGE_META_SIZE": "NUM_CLASSES",
-}
-_WORDS = {"true": True, "false": False, "none": None}
-# Types that text may stand for, by the type of the default.
-_KINDS = {
-    bool: (bool, type(None)), int: (int, type(None)), float: (float, int, type(None)),
-    dict: (dict,), tuple: (tuple, list), list: (tuple, list), np.ndarray: (tuple, list),
 }
 
 
@@ -77,6 +73,9 @@ class Config:
     # resnet18, resnet50, resnet101, or a callable (layers, image) -> [C2, C3, C4, C5] at
     # BACKBONE_STRIDES; the pyramid's shapes follow from the strides.
     BACKBONE = "resnet101"
+    # image shape -> [levels, (height, width)] of a BACKBONE of one's own, for
+    # `modellib.compute_backbone_shapes`; the network asks the backbone itself.
+    COMPUTE_BACKBONE_SHAPE = None
     # Multiplies the filters of every backbone convolution; below 1 for small machines.
     BACKBONE_WIDTH = 1.0
     # Pixels between neighbouring cells of P2..P6.
@@ -171,6 +170,30 @@ class Config:
     # Matterport; caps mask AP at about 0.95.
     MASK_TARGETS = "fractional"
 
+    # ---- keypoints ----
+    # Keypoints of the data set, all classes together; DeepFashion2 has 294, COCO's persons 17.
+    NUM_KEYPOINTS = 0
+    # (first, count) of each class's own keypoints, background left out. None: all have all.
+    KEYPOINTS_OF_CLASS = None
+    # Number of the heatmap of each keypoint, where keypoints of several classes share one (Lin et
+    # al., arXiv 2005.00419). None: each has its own.
+    LANDMARK_GROUPS = None
+    # Cells of the pooled features; a heatmap has four times as many along each side.
+    KEYPOINT_POOL_SIZE = 14
+    # Filters and number of the keypoint head's 3x3 convolutions (DeepFashion2, section 4.1).
+    KEYPOINT_CHANNELS = 512
+    KEYPOINT_CONVS = 8
+    # The head looks at the box and so much of its height and width beyond each edge. Landmarks lie
+    # on the outline: 0, as in the papers, loses those that a box a little small cuts off.
+    KEYPOINT_MARGIN = 0.1
+    # bilinear: a target is spread over the four nearest cells.   one_hot: one cell, as in the
+    # papers; loses a quarter of a cell.
+    KEYPOINT_TARGETS = "bilinear"
+    # Whether covered keypoints (v = 1) train.
+    KEYPOINT_TRAIN_OCCLUDED = True
+    # Detections of an image, best first, that get keypoints; the official measure looks at 20.
+    KEYPOINT_MAX_INSTANCES = 20
+
     # ---- losses ----
     # Smooth-L1 of the box deltas turns from square to linear at this many standard deviations.
     BBOX_LOSS_BETA = 1.0
@@ -184,6 +207,7 @@ class Config:
         "mrcnn_class_loss": 1.0,
         "mrcnn_bbox_loss": 1.0,
         "mrcnn_mask_loss": 1.0,
+        "mrcnn_keypoint_loss": 1.0,
     }
 
     # ---- detection ----
@@ -259,7 +283,7 @@ class Config:
 
     def to_dict(self):
         """All values by name, as plain Python that JSON can hold."""
-        return {name: _plain(getattr(self, name)) for name in knob_names(self)}
+        return {name: plain(getattr(self, name)) for name in knob_names(self)}
 
     def display(self):
         """Print all values, as Matterport's notebooks do."""
@@ -284,7 +308,8 @@ class Config:
                 close = difflib.get_close_matches(name.upper(), knob_names(self), n=1, cutoff=0.4)
                 hint = f" Did you mean {close[0]}?" if close else ""
                 raise ValueError(f"There is no knob {name!r}.{hint}")
-            setattr(changed, name, _parse(name, value, getattr(self, name)))
+            base_default = getattr(Config, name, None)
+            setattr(changed, name, parse(name, value, getattr(self, name), base_default))
         asked = {name: getattr(changed, name) for name in _DERIVED if name in settings}
         changed._derive()
         for name, value in asked.items():
@@ -305,45 +330,3 @@ class Config:
             "DETECTION_NMS_THRESHOLD": 0.5,
             "DETECTION_MAX_INSTANCES": 100,
         })
-
-
-def knob_names(config):
-    """Names of all UPPER_CASE attributes of a configuration class or instance, in order."""
-    kind = config if isinstance(config, type) else type(config)
-    names = [name for base in reversed(kind.__mro__) for name in vars(base)]
-    if not isinstance(config, type):
-        names += list(vars(config))
-    return [name for name in dict.fromkeys(names) if name.isupper()]
-
-
-def _plain(value):
-    if isinstance(value, np.ndarray):
-        return value.tolist()
-    if isinstance(value, np.generic):
-        return value.item()
-    return getattr(value, "__name__", repr(value)) if callable(value) else value
-
-
-def _parse(name, text, default):
-    """Read `text` as a value of the same kind as `default`; where that is None, as the base's."""
-    if default is None or callable(default):
-        default = getattr(Config, name, None)
-    if not isinstance(text, str) or isinstance(default, str) or name == "NAME":
-        return text
-    value, kinds = _literal(text), _KINDS.get(type(default))
-    if isinstance(value, str) or (kinds and type(value) not in kinds):
-        raise ValueError(f"{name} takes a value like {default!r}, got {text!r}.")
-    if isinstance(default, np.ndarray):
-        return np.array(value)
-    return float(value) if isinstance(default, float) and value is not None else value
-
-
-def _literal(text):
-    """The Python value that `text` writes, in any case for true, false and none."""
-    word = text.strip().lower()
-    if word in _WORDS:
-        return _WORDS[word]
-    try:
-        return ast.literal_eval(text.strip())
-    except (ValueError, SyntaxError):
-        return text

@@ -11,6 +11,7 @@ import numpy as np
 
 from mrcnn import boxes, masks
 from mrcnn.data import mold
+from mrcnn.network import keypoints_of_classes
 
 # Inference graphs kept, one for each molded shape. The papers' 800/1333 rule makes 17 shapes of
 # all photos from 5:3 to 3:5; square molding makes one.
@@ -27,29 +28,41 @@ class Raw:
         class_ids: [N] int32.
         scores: [N] float32, 0 to 1.
         mask_probs: [N, h, w] float32, each over its box; None for a network without a mask head.
+        keypoints: [N, K, (x, y, score)] float32, px of the photo and 0 to 1; None for a network
+            without a keypoint head. All 0 are those that an object's class does not have, and
+            those of objects after the first KEYPOINT_MAX_INSTANCES.
     """
 
     shape: tuple
     boxes_px: np.ndarray
     class_ids: np.ndarray
     scores: np.ndarray
-    mask_probs: np.ndarray | None
+    mask_probs: np.ndarray | None = None
+    keypoints: np.ndarray | None = None
 
     def above(self, score):
         """Only the objects with at least this score."""
         kept = self.scores >= score
-        mask_probs = None if self.mask_probs is None else self.mask_probs[kept]
-        return Raw(self.shape, self.boxes_px[kept], self.class_ids[kept], self.scores[kept],
-                   mask_probs)
+        return Raw(self.shape, *(None if values is None else values[kept] for values in (
+            self.boxes_px, self.class_ids, self.scores, self.mask_probs, self.keypoints)))
 
     def to_dict(self):
-        """Matterport's result: rois, class_ids, scores, and masks [H, W, N] bool.
+        """Matterport's result, and the boxes as they are.
 
-        Unlike Matterport's, `rois` are float: rounding moves a box by up to half a pixel.
+        Returns:
+            A dict: rois [N, (y1, x1, y2, x2)] int32 px, rounded as Matterport's to at least one
+            pixel, so that a photo can be cut with them; boxes [N, 4] float32 px, which rounding
+            moves by up to half a pixel; class_ids [N]; scores [N]; with a mask head masks
+            [H, W, N] bool, with a keypoint head keypoints [N, K, (x, y, score)].
         """
-        result = {"rois": self.boxes_px, "class_ids": self.class_ids, "scores": self.scores}
+        result = {
+            "rois": _whole_pixels(self.boxes_px, self.shape), "boxes": self.boxes_px,
+            "class_ids": self.class_ids, "scores": self.scores,
+        }
         if self.mask_probs is not None:
             result["masks"] = masks.expand(self.mask_probs, self.boxes_px, self.shape)
+        if self.keypoints is not None:
+            result["keypoints"] = self.keypoints
         return result
 
 
@@ -121,7 +134,7 @@ class Detector:
         A group smaller than the others is run as it is: the graph's batch dimension is free.
         """
         plans = [plan for _, _, plan in group]
-        outputs = self._graph(plans[0].shape).predict_on_batch({
+        outputs = self.graph(plans[0].shape).predict_on_batch({
             "input_image": np.stack([
                 mold.mold_image(image, plan, self.config.RESIZE_FILTER)
                 for _, image, plan in group]),
@@ -130,7 +143,7 @@ class Detector:
         return {position: self._unmold(plan, {name: x[i] for name, x in outputs.items()})
                 for i, (position, _, plan) in enumerate(group)}
 
-    def _graph(self, shape):
+    def graph(self, shape):
         """The inference graph of a molded (height, width)."""
         if shape not in self._graphs:
             channels = self.config.IMAGE_CHANNEL_COUNT
@@ -146,20 +159,52 @@ class Detector:
         molded_px = boxes.denormalise(detections[:, :4], plan.shape, self.network.convention)
         boxes_px = boxes.clip(mold.unmold_boxes(molded_px, plan), (0, 0, *plan.original_shape))
         found = (detections[:, 4] > 0) & boxes.valid(boxes_px)
+        class_ids = detections[found, 4].astype(np.int32)
         mask_probs = outputs.get("masks")
         return Raw(
             shape=plan.original_shape,
             boxes_px=boxes_px[found].astype(np.float32),
-            class_ids=detections[found, 4].astype(np.int32),
+            class_ids=class_ids,
             scores=detections[found, 5],
             mask_probs=None if mask_probs is None else np.asarray(mask_probs, np.float32)[found],
+            keypoints=self._unmold_keypoints(plan, outputs.get("keypoints"), found, class_ids),
         )
+
+    def _unmold_keypoints(self, plan, own, found, class_ids):
+        """[N, K, (x, y, score)] px of the photo, of the classes' own [D, M, (x, y, score)]."""
+        if own is None:
+            return None
+        own = np.array(own, np.float32)
+        molded_px = boxes.denormalise_points(own[..., :2], plan.shape, self.network.convention)
+        points = mold.unmold_points(molded_px, plan)
+        own[..., :2] = np.clip(points, 0, plan.original_shape[::-1])
+        described = found[:len(own)]
+        spread = keypoints_of_classes(self.config).spread(
+            own[described], class_ids[:described.sum()])
+        return np.pad(spread, [(0, len(class_ids) - len(spread)), (0, 0), (0, 0)])
+
+
+def _whole_pixels(boxes_px, shape):
+    """Boxes [N, 4] rounded, each at least a pixel of the photo."""
+    corners = np.round(boxes_px).astype(np.int32)
+    low = np.minimum(corners[:, :2], np.array(shape, np.int32) - 1)
+    return np.concatenate([low, np.maximum(corners[:, 2:], low + 1)], axis=1)
 
 
 def _check(image, channels):
+    """A photo as uint8; one of floats from 0 to 255 is rounded."""
     image = np.asarray(image)
+    if image.ndim == 3 and image.dtype.kind == "f" and image.size:
+        low, high = image.min(), image.max()
+        if 0 <= low and 1 < high <= 255:
+            image = np.rint(image).astype(np.uint8)
+        elif low < 0:
+            raise ValueError(
+                f"This photo holds numbers from {low:.1f} on: it looks molded, and its mean would "
+                "be subtracted twice. Give the photo itself, or take detect_molded.")
     if image.ndim != 3 or image.shape[2] != channels or image.dtype != np.uint8:
         raise ValueError(
-            f"Expected a photo [height, width, {channels}] uint8, got {list(image.shape)} "
-            f"{image.dtype}. mrcnn.data.images.read_image makes an RGB one of any file.")
+            f"Expected a photo [height, width, {channels}] uint8, or of floats from 0 to 255, got "
+            f"{list(image.shape)} {image.dtype}. mrcnn.data.images.read_image makes an RGB one of "
+            "any file.")
     return image

@@ -16,10 +16,11 @@ import keras
 import numpy as np
 from keras import ops
 
-from mrcnn import anchors, boxes
+from mrcnn import anchors, boxes, keypoints
 from mrcnn.backbone.fpn import feature_pyramid
 from mrcnn.backbone.resnet import resnet
 from mrcnn.heads.box import BoxHead
+from mrcnn.heads.keypoint import KeypointHead
 from mrcnn.heads.mask import MaskHead
 from mrcnn.layers.stage import SharedLayers, Stage
 from mrcnn.rpn import AnchorTargets, proposals, rpn_head, rpn_losses
@@ -42,9 +43,24 @@ def _mask_head(config, layers, align):
     )
 
 
+def keypoints_of_classes(config):
+    """`keypoints.ClassKeypoints` of a configuration with a keypoint head."""
+    return keypoints.of_classes(
+        config.KEYPOINTS_OF_CLASS, config.NUM_CLASSES, config.NUM_KEYPOINTS)
+
+
+def _keypoint_head(config, layers, align):
+    return KeypointHead(
+        layers, align, keypoints_of_classes(config), config.LANDMARK_GROUPS,
+        config.KEYPOINT_POOL_SIZE, config.KEYPOINT_CHANNELS, config.KEYPOINT_CONVS,
+        config.TRAIN_BN, config.KEYPOINT_MARGIN, config.KEYPOINT_TARGETS,
+        config.KEYPOINT_TRAIN_OCCLUDED, config.KEYPOINT_MAX_INSTANCES,
+    )
+
+
 # A new head is a file in mrcnn/heads (or beside your data) and one entry here. The box head comes
 # first: it makes the detections that the others describe.
-HEADS = {"box": _box_head, "mask": _mask_head}
+HEADS = {"box": _box_head, "mask": _mask_head, "keypoint": _keypoint_head}
 
 
 class Network:
@@ -86,12 +102,15 @@ class Network:
         Returns:
             A `keras.Model`, dict of inputs -> dict of losses [B]. Inputs: input_image
             [B, H, W, channels] uint8, gt_class_ids [B, G] (0 padding, negative crowd), gt_boxes
-            [B, G, 4] px, gt_masks [B, G, h, w] uint8, active_class_ids [B, C].
+            [B, G, 4] px, gt_masks [B, G, h, w] uint8, active_class_ids [B, C]; with a keypoint
+            head gt_keypoints [B, G, K, (x, y, v)], x and y in px.
         """
         config, shape = self.config, self._image_shape(image_shape)
         inputs = self._training_inputs(shape)
         truth = {name: inputs[name] for name in inputs if name != "input_image"}
         truth["gt_boxes"] = self._normalised(truth["gt_boxes"], shape, "gt_boxes_normalised")
+        if "gt_keypoints" in truth:
+            truth["gt_keypoints"] = self._normalised_points(truth["gt_keypoints"], shape)
         pyramid = self._pyramid(inputs["input_image"])
         anchors_px, anchors_normalised = self._anchors(shape)
         logits, probs, deltas = self._rpn(pyramid)
@@ -132,7 +151,8 @@ class Network:
             A `keras.Model`. Inputs: input_image [B, H, W, channels] uint8 and input_window [B, 4]
             px, the part of the molded image that is no padding. Outputs: detections
             [B, D, (y1, x1, y2, x2, class_id, score)] normalised, and what each further head
-            decodes: masks [B, D, h, w] probabilities of the own class.
+            decodes: masks [B, D, h, w] probabilities of the own class; keypoints
+            [B, KEYPOINT_MAX_INSTANCES, M, (x, y, score)] normalised, those of the own class.
         """
         config, shape = config or self.config, self._image_shape(image_shape)
         inputs = {
@@ -150,9 +170,11 @@ class Network:
             outputs, rois, window, config.DETECTION_MAX_INSTANCES, config.DETECTION_MIN_CONFIDENCE,
             config.DETECTION_NMS_THRESHOLD, config.DETECTION_CLASS_AGNOSTIC_NMS)
         results = {"detections": detections}
-        found = Stage(lambda x: x[..., :4], name="detection_boxes")(detections)
-        for head in others:
-            results |= head.decode(head.predict(pyramid[:4], found, shape), detections)
+        for name, head in zip(config.HEADS[1:], others, strict=True):
+            best = Stage(lambda x, most=head.max_instances: x[:, :most],
+                         name=f"{name}_detections")(detections)
+            found = Stage(lambda x: x[..., :4], name=f"{name}_boxes")(best)
+            results |= head.decode(head.predict(pyramid[:4], found, shape), best)
         return keras.Model(inputs, results, name="mask_rcnn_inference")
 
     def _image_shape(self, image_shape):
@@ -176,6 +198,8 @@ class Network:
             "gt_masks": ((objects, *mask_shape), "uint8"),
             "active_class_ids": ((config.NUM_CLASSES,), "int32"),
         }
+        if "keypoint" in config.HEADS:
+            specs["gt_keypoints"] = ((objects, config.NUM_KEYPOINTS, 3), "float32")
         if not config.USE_RPN_ROIS:
             specs["input_rois"] = ((config.POST_NMS_ROIS_TRAINING, 4), "float32")
         return {name: keras.Input(size, dtype=dtype, name=name)
@@ -223,6 +247,13 @@ class Network:
     def _normalised(self, boxes_px, shape, name):
         return Stage(lambda x: boxes.normalise(x, shape[:2], self.convention, xp=ops),
                      name=name)(boxes_px)
+
+    def _normalised_points(self, points_px, shape):
+        def normalise(points):
+            places = boxes.normalise_points(points, shape[:2], self.convention, xp=ops)
+            return ops.concatenate([places, points[..., 2:]], axis=-1)
+
+        return Stage(normalise, name="gt_keypoints_normalised")(points_px)
 
 
 def _inside(anchors_px, shape, border):

@@ -14,17 +14,22 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # Floors, lowest first. A module imports from its own floor and those below, never from above.
 MRCNN_FLOORS = (
-    {"config"},
-    {"boxes", "anchors", "masks", "keypoints", "files", "interrupt", "matterport_layout",
-     "schedules", "trainable", "visualize"},
+    {"knobs", "config"},
+    {"boxes", "anchors", "masks", "keypoints", "heatmaps", "files", "interrupt",
+     "matterport_layout", "keras_layout", "schedules", "trainable", "drawing", "skeletons",
+     "plots"},
     {"layers", "data"},
     {"backbone", "losses", "rpn", "sampling", "heads"},
     {"network"},
-    {"weights", "download", "detection", "cost", "stages", "optimizers", "resume", "callbacks",
-     "checkpoints", "plan", "training", "export"},
-    {"model", "utils"},
+    {"weights", "weights_file", "weights_report", "download", "detection", "cost", "stages",
+     "optimizers", "resume", "callbacks", "checkpoints", "plan", "training", "export"},
+    {"matterport"},
+    {"mask_rcnn", "model", "utils", "parallel_model", "figures", "visualize"},
 )
-FASHION_FLOORS = ({"categories"}, {"config"}, {"datasets", "evaluation"}, {"commands"}, {"fashion"})
+FASHION_FLOORS = (
+    {"categories", "landmark_groups"}, {"config"}, {"datasets", "evaluation"}, {"commands"},
+    {"fashion"},
+)
 # `data` stands beside the network: it works where no backend is installed.
 DATA_MAY_IMPORT = MRCNN_FLOORS[0] | MRCNN_FLOORS[1] | {"data"}
 TENSORFLOW = {"mrcnn/layers/nms.py", "mrcnn/layers/roi_align.py", "mrcnn/callbacks.py",
@@ -32,8 +37,10 @@ TENSORFLOW = {"mrcnn/layers/nms.py", "mrcnn/layers/roi_align.py", "mrcnn/callbac
 # What worker processes and the command line's help import must start fast.
 LIGHT = (
     "mrcnn", "mrcnn.config", "mrcnn.boxes", "mrcnn.anchors", "mrcnn.masks", "mrcnn.keypoints",
-    "mrcnn.visualize", "mrcnn.data.*", "fashion", "fashion.categories", "fashion.config",
-    "fashion.datasets.*", "fashion.datasets.sample.*", "fashion.commands.*", "fashion.fashion",
+    "mrcnn.heatmaps", "mrcnn.drawing", "mrcnn.skeletons", "mrcnn.figures", "mrcnn.plots",
+    "mrcnn.visualize", "mrcnn.utils", "mrcnn.data.*", "fashion", "fashion.categories",
+    "fashion.landmark_groups", "fashion.config", "fashion.datasets.*", "fashion.datasets.sample.*",
+    "fashion.commands.*", "fashion.fashion",
 )
 
 
@@ -82,6 +89,15 @@ def test_imports_go_downward_only(package, floors):
 def test_the_data_road_needs_no_network():
     for path in sources("mrcnn/data"):
         assert rooms_imported(path, "mrcnn") <= DATA_MAY_IMPORT, path
+
+
+def test_old_functions_with_old_results_serve_the_faces_only():
+    faces = {"matterport", "mask_rcnn", "model", "utils", "figures"}
+    for path in sources("mrcnn"):
+        if room(path) not in faces:
+            assert "matterport" not in rooms_imported(path, "mrcnn"), path
+    for path in sources("fashion"):
+        assert "matterport" not in rooms_imported(path, "mrcnn"), path
 
 
 def test_mrcnn_knows_nothing_of_clothes():

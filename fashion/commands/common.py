@@ -287,8 +287,7 @@ def _by_last_use(logs):
 
 def _backbone_in(path):
     """`Config.BACKBONE` of a file that does not say so, by its layers; None if it has none."""
-    with weights.open_weights(path) as file:
-        names = set(file.get("model_weights", file))
+    names = weights.layer_names(path)
     if not matterport_layout.backbone_layers(names):
         return None
     return matterport_layout.backbone_name(names).lower().replace("-", "")

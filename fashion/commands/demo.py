@@ -97,8 +97,7 @@ def _measure(data, output):
                       weights_file=common.SAMPLE_WEIGHTS, dataset=data.root, subset="validation",
                       sample=data.sample)
     print(f"\nAverage precision on {evaluation.images} images of unseen garments:\n\n"
-          f"{report.format_metrics(evaluation.metrics)}\n\n"
-          f"{report.format_classes(evaluation.metrics)}\n")
+          f"{report.format_all(evaluation.metrics)}\n")
     return detector, dataset
 
 
@@ -107,7 +106,7 @@ def _draw(detector, dataset, path):
     from PIL import Image
 
     from fashion.evaluation.watching import truth_and_prediction
-    from mrcnn.visualize import contact_sheet
+    from mrcnn.drawing import contact_sheet
 
     ids = spread(dataset.image_ids, DRAWN_IMAGES)
     images = [dataset.load_image(image_id) for image_id in ids]

@@ -1,8 +1,11 @@
 """Find garments on photos and cut them out: drawn pictures, and with --json the results as data.
 
 Boxes are [x, y, width, height] in pixels of the photo as a viewer shows it (EXIF orientation
-applied), masks are COCO run-length codes of the whole photo. A photo that cannot be read is named
-at the end; the others are done.
+applied), masks are COCO run-length codes of the whole photo. "keypoints" are the landmarks of the
+garment's own category, [x, y, score, ...], the score from 0 to 1; weak ones are drawn as rings,
+and score 0 means that this garment was too weak to look for them. A category's "skeleton" counts
+its landmarks from 1, as COCO does. A photo that cannot be read is named at the end; the others are
+done.
 """
 
 import collections
@@ -10,6 +13,7 @@ import glob
 import json
 from pathlib import Path
 
+from fashion.categories import NUM_LANDMARKS, by_id
 from fashion.commands import common
 
 HELP = "find garments on photos"
@@ -119,6 +123,7 @@ class Pictures:
         self.folder, self.class_names = Path(folder), class_names
         self.rows, self.garments = [], 0
         self._taken = set()
+        self._skeletons = False  # whether the keypoints are those of our categories
 
     def add(self, path, image, found):
         """Draws one photo.
@@ -131,17 +136,18 @@ class Pictures:
         from PIL import Image
 
         from fashion.evaluation.coco import detection_dicts
-        from mrcnn.visualize import draw_detections
+        from fashion.evaluation.pictures import draw_found
 
-        masks = found.to_dict().get("masks")
-        picture = draw_detections(image, found.boxes_px, found.class_ids, found.scores, masks,
-                                  self.class_names)
+        picture = draw_found(image, found, self.class_names)
         target = self.folder / self._free_name(path)
         target.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(picture).save(target, quality=92)
         detections = detection_dicts(found, len(self.rows) + 1, found.shape)
-        for detection in detections:
+        for i, detection in enumerate(detections):
             detection["category"] = self.class_names[detection["category_id"]]
+            if found.keypoints is not None:
+                detection["keypoints"] = _own_keypoints(found.keypoints[i], found.class_ids[i])
+                self._skeletons = found.keypoints.shape[1] == NUM_LANDMARKS
         self.garments += len(detections)
         self.rows.append({"id": len(self.rows) + 1, "file": str(path), "picture": target.name,
                           "height": found.shape[0], "width": found.shape[1],
@@ -156,13 +162,21 @@ class Pictures:
         from mrcnn.files import atomic_path
 
         content = {
-            "categories": [{"id": i, "name": name} for i, name in enumerate(self.class_names) if i],
+            "categories": [{"id": i, "name": name, **self._skeleton(i)}
+                           for i, name in enumerate(self.class_names) if i],
             "images": self.rows,
             "failed": [{"file": str(path), "error": str(reason)}
                        for path, reason in failed.items()],
         }
         with atomic_path(self.folder / "detections.json") as temporary:
             temporary.write_text(json.dumps(content, indent=1), encoding="utf-8")
+
+    def _skeleton(self, class_id):
+        if not self._skeletons:
+            return {}
+        category = by_id(class_id)
+        return {"keypoints": [str(number) for number in range(1, category.count + 1)],
+                "skeleton": [[start + 1, end + 1] for start, end in category.edges]}
 
     def _free_name(self, path):
         """The photo's name, numbered where photos of several folders share it."""
@@ -171,3 +185,10 @@ class Pictures:
         name = next(name for name in names if name.lower() not in self._taken)
         self._taken.add(name.lower())
         return name
+
+
+def _own_keypoints(keypoints, class_id):
+    """[x, y, score, ...] of [K, (x, y, score)]: of the 294, those of the garment's category."""
+    if len(keypoints) == NUM_LANDMARKS:
+        keypoints = keypoints[by_id(int(class_id)).landmarks]
+    return keypoints.astype(float).round(3).ravel().tolist()

@@ -1,15 +1,22 @@
-"""Measure a detector: COCO's average precision of boxes and masks, in all and for each class.
+"""Measure a detector: average precision of boxes, masks and landmarks, in all and for each class.
 
 All images are taken in order, with float boxes and sub-pixel masks, and the preset of
 `Config.evaluation()` (score threshold 0.05, NMS 0.5, 100 detections). --output gets metrics.json,
-and in COCO's formats ground_truth.json and detections.json.
+and in COCO's formats ground_truth.json and detections.json. Landmarks are measured as DeepFashion2
+does, where only visible ones count and where covered ones count too; --output then gets
+keypoints_results.json, keypoints_val_vis.json and keypoints_val_vis_and_occ.json, which
+DeepFashion2's own evaluation reads.
 """
 
+import argparse
 from pathlib import Path
 
 from fashion.commands import common
 
 HELP = "measure a detector's average precision"
+
+# What --tasks takes, and the head that it needs.
+HEADS = {"bbox": "box", "segm": "mask", "keypoints": "keypoint"}
 
 
 def add_arguments(parser):
@@ -20,10 +27,38 @@ def add_arguments(parser):
                         help="default: %(default)s (the test annotations were never released)")
     parser.add_argument("--limit", type=common.positive, metavar="N",
                         help="measure on N images only, spread evenly over the subset")
+    parser.add_argument("--tasks", type=_kinds, metavar="KIND,...",
+                        help=f"of {','.join(HEADS)} (default: all that the network has heads for)")
     parser.add_argument("--batch-size", type=common.positive, metavar="N",
                         help="images run at once (default: the configuration's)")
     parser.add_argument("--output", type=Path, default=Path("evaluation"), metavar="DIR",
                         help="where the results go (default: %(default)s)")
+
+
+def _kinds(text):
+    """An `argparse` type: keys of `HEADS` with commas between them."""
+    kinds = [kind.strip() for kind in text.split(",")]
+    unknown = [kind for kind in kinds if kind not in HEADS]
+    if unknown:
+        raise argparse.ArgumentTypeError(f"expected some of {', '.join(HEADS)}, got {unknown[0]!r}")
+    return kinds
+
+
+def _tasks(kinds, heads):
+    """The tasks of some keys of `HEADS`, for a network with these heads; None: all that it can do.
+
+    Raises:
+        ValueError: the network lacks a head.
+    """
+    from fashion.evaluation.instances import TASKS
+
+    if kinds is None:
+        return None
+    for kind in kinds:
+        if HEADS[kind] not in heads:
+            raise ValueError(f"--tasks={kind}: the network has no {HEADS[kind]} head, only "
+                             f"{', '.join(heads)}.")
+    return [task for kind in kinds for task, head in TASKS.items() if head == HEADS[kind]]
 
 
 def run(arguments):
@@ -37,9 +72,11 @@ def run(arguments):
     data = common.resolve_dataset(arguments.dataset)
     dataset = common.load(data, arguments.subset, limit=arguments.limit)
     model = common.Model(model.config.evaluation(), model.weights)
+    tasks = _tasks(arguments.tasks, model.config.HEADS)
     network = common.build("inference", model, arguments.logs).network
     print(f"{model.weights}\non {dataset.num_images:,} {arguments.subset} images of {data}")
-    evaluation = evaluate_instances(Detector(network), dataset, batch_size=arguments.batch_size)
+    evaluation = evaluate_instances(Detector(network), dataset, batch_size=arguments.batch_size,
+                                    tasks=tasks)
     evaluation.evaluator.write(arguments.output)
     write_metrics(arguments.output / "metrics.json", evaluation, network,
                   weights_file=model.weights, dataset=data.root, subset=arguments.subset,
@@ -51,10 +88,11 @@ def run(arguments):
 def _print_evaluation(evaluation, arguments):
     from fashion.evaluation import report
 
-    print(f"\n{report.format_metrics(evaluation.metrics)}\n")
-    print(f"{report.format_classes(evaluation.metrics)}\n")
+    print(f"\n{report.format_all(evaluation.metrics)}\n")
     if arguments.subset == "validation" and evaluation.images == report.PUBLISHED_IMAGES:
         print(f"{report.format_published()}\n")
+    for reason, count in (+evaluation.evaluator.landmarks.counts).items():
+        print(f"{count:>8,}  {reason}")
     if evaluation.skipped:
         print(evaluation.skipped.summary())
     print(f"{evaluation.images:,} images in {evaluation.seconds:.0f} s; "

@@ -179,7 +179,8 @@ def _check_watch(watch, config, limit, has_validation):
     losses = ["loss", *config.LOSS_WEIGHTS]
     known = losses + [f"val_{name}" for name in losses if has_validation]
     if has_validation and limit:
-        known += [f"{task}_{name}" for task in TASKS for name in ("AP", "AP50", "AP75")]
+        measured = [task for task, head in TASKS.items() if head in config.HEADS]
+        known += [f"{task}_{name}" for task in measured for name in ("AP", "AP50", "AP75")]
     if watch is not None and watch not in known:
         raise ValueError(f"--watch={watch}: an epoch has no such number. It has "
                          f"{', '.join(known)}.")

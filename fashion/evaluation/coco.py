@@ -78,6 +78,13 @@ def _crowd(polygons, shape) -> dict:
     return _text(coco_mask.merge(coco_mask.frPyObjects(_flat(polygons), *shape)))
 
 
+def mask_area(segmentation, shape: tuple[int, int]) -> float:
+    """Pixels of an annotation's polygons or run-length code on an image of (height, width) px."""
+    if isinstance(segmentation, list):
+        segmentation = coco_mask.merge(coco_mask.frPyObjects(segmentation, *shape))
+    return float(coco_mask.area(segmentation))
+
+
 def detection_dicts(prediction, number: int, shape: tuple[int, int]) -> list[dict]:
     """Detections in COCO's results format.
 

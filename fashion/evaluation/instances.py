@@ -3,31 +3,27 @@
 Four tasks. `bbox` and `segm` are COCO's: overlap of boxes or of masks, class by class, then
 averaged over the classes that occur. `bbox_agnostic` and `segm_agnostic` leave the classes aside
 and ask only whether the garments were found; there one garment detected as two classes is one hit
-and one false alarm.
+and one false alarm. Two more measure landmarks, see `fashion.evaluation.landmarks`.
 
     evaluator = InstanceEvaluator(dataset)
     evaluator.add(image_id, image.shape[:2], prediction)   # for each image
     metrics = evaluator.evaluate()                         # metrics["segm"]["AP50"]
 """
 
-import contextlib
-import io
 import json
 from pathlib import Path
 
 import numpy as np
 from pycocotools import mask as coco_mask
-from pycocotools.coco import COCO
-from pycocotools.cocoeval import COCOeval
 
-from fashion.evaluation import coco
+from fashion.evaluation import average_precision, coco, landmarks
 from mrcnn.files import atomic_path
 
-TASKS = ("bbox", "bbox_agnostic", "segm", "segm_agnostic")
+# Which head of the network each task needs.
+TASKS = {"bbox": "box", "bbox_agnostic": "box", "segm": "mask", "segm_agnostic": "mask",
+         **dict.fromkeys(landmarks.TASKS, "keypoint")}
 
 _AGNOSTIC = "_agnostic"
-_AREAS = ("all", "small", "medium", "large")  # COCOeval's order: limits at 32^2 and 96^2 px
-_MOST_DETECTIONS = -1  # index of the largest of COCO's 1, 10, 100 detections an image
 
 
 class InstanceEvaluator:
@@ -36,19 +32,22 @@ class InstanceEvaluator:
     Args:
         dataset: any prepared `Dataset`; its polygons and boxes are the truth where it has them,
             its bitmaps otherwise.
+        standard: what its keypoints are measured by, if it has any.
 
     Attributes:
         ground_truth: the truth so far as a COCO data set (dict).
         detections: the detections so far in COCO's results format (list).
+        landmarks: the true and the found landmarks so far, a `LandmarkEvaluator`.
     """
 
-    def __init__(self, dataset):
+    def __init__(self, dataset, standard: landmarks.Standard = landmarks.DEEPFASHION2):
         self._dataset = dataset
         ids = dataset.image_ids
         self._numbers = dict(zip(ids, coco.image_numbers(dataset, ids), strict=True))
         self.ground_truth = {"images": [], "annotations": [],
                              "categories": coco.categories(dataset)}
         self.detections: list[dict] = []
+        self.landmarks = landmarks.LandmarkEvaluator(standard)
 
     def add(self, image_id: int, shape: tuple[int, int], prediction) -> None:
         """Adds one image.
@@ -56,17 +55,30 @@ class InstanceEvaluator:
         Args:
             image_id: the data set's.
             shape: (height, width) of the image, px.
-            prediction: what was found, see `coco.detection_dicts`.
+            prediction: what was found, see `coco.detection_dicts`; with `keypoints`
+                [N, K, (x, y, score)] px, or None.
         """
         number = self._numbers[image_id]
-        objects = coco.annotation_dicts(self._dataset, image_id, number, shape)
-        self.detections.extend(coco.detection_dicts(prediction, number, shape))
+        annotations = self.ground_truth["annotations"]
+        # Ids start at 1: COCOeval takes the match with id 0 for no match.
+        objects = [{"id": len(annotations) + place, **annotation} for place, annotation in
+                   enumerate(coco.annotation_dicts(self._dataset, image_id, number, shape), 1)]
+        found = coco.detection_dicts(prediction, number, shape)
         self.ground_truth["images"].append(
             coco.image_dict(number, self._dataset.image_info[image_id], shape))
-        annotations = self.ground_truth["annotations"]
-        for annotation in objects:
-            # Ids start at 1: COCOeval takes the match with id 0 for no match.
-            annotations.append({"id": len(annotations) + 1, **annotation})
+        annotations.extend(objects)
+        self.detections.extend(found)
+        if prediction.keypoints is not None:
+            self._add_landmarks(image_id, shape, objects, found, prediction.keypoints)
+
+    def _add_landmarks(self, image_id, shape, objects, found, keypoints) -> None:
+        truth = self._dataset.load_keypoints(image_id)
+        if truth is None:
+            return
+        if self.landmarks.standard.scale == "mask":
+            objects = [{**each, "area": coco.mask_area(each["segmentation"], shape)}
+                       for each in objects]
+        self.landmarks.add(objects, truth, found, keypoints)
 
     def evaluate(self, tasks=None) -> dict[str, dict]:
         """Computes the metrics of every task.
@@ -79,81 +91,65 @@ class InstanceEvaluator:
             By task a dict of "AP" (mean over IoU 0.50:0.05:0.95), "AP50", "AP75", "AP_small",
             "AP_medium", "AP_large" and "AR" (recall at 100 detections an image), 0 to 1, None
             where there is nothing to find; and, where classes count, "per_class": by class name
-            "AP", "AP50", "AP75" and "objects".
+            "AP", "AP50", "AP75" and "objects". For landmarks see `LandmarkEvaluator.evaluate`.
+
+        Raises:
+            ValueError: a task that is not one, or landmarks where there are none.
         """
         if tasks is None:
-            has_masks = all("segmentation" in detection for detection in self.detections)
-            tasks = [task for task in TASKS if has_masks or not task.startswith("segm")]
+            tasks = [task for task in TASKS if self._allows(task)]
         return {task: self._evaluate_task(task) for task in tasks}
+
+    def _allows(self, task: str) -> bool:
+        if TASKS[task] == "mask":
+            return all("segmentation" in detection for detection in self.detections)
+        return TASKS[task] == "box" or self.landmarks.images > 0
 
     def _evaluate_task(self, task: str) -> dict:
         if task not in TASKS:
             raise ValueError(f"Unknown task {task!r}; expected one of {', '.join(TASKS)}.")
-        iou_type = task.removesuffix(_AGNOSTIC)
+        if not self._allows(task):
+            raise ValueError(f"Task {task!r}: the network has no {TASKS[task]} head, or the data "
+                             "set nothing to compare it with.")
+        if task in landmarks.TASKS:
+            return self.landmarks.evaluate(task, self.ground_truth)
+        kind = task.removesuffix(_AGNOSTIC)
         is_agnostic = task.endswith(_AGNOSTIC)
-        with contextlib.redirect_stdout(io.StringIO()):  # pycocotools prints its progress
-            evaluation = COCOeval(_as_coco(self.ground_truth, self.ground_truth["annotations"]),
-                                  _as_coco(self.ground_truth, self._with_areas(iou_type)), iou_type)
-            evaluation.params.useCats = int(not is_agnostic)
-            evaluation.evaluate()
-            evaluation.accumulate()
-        numbers = _summarise(evaluation.eval)
+        # COCOeval writes into the annotations: it gets copies.
+        truth = [dict(annotation) for annotation in self.ground_truth["annotations"]]
+        evaluation = average_precision.evaluate(
+            {**self.ground_truth, "annotations": truth}, self._with_areas(kind), kind,
+            useCats=int(not is_agnostic))
+        numbers = average_precision.summarise(evaluation)
         if not is_agnostic:
             numbers["per_class"] = self._per_class(evaluation)
         return numbers
 
-    def _with_areas(self, iou_type: str) -> list[dict]:
-        """The detections as annotations. `area` bounds which false alarms a size class counts."""
+    def _with_areas(self, kind: str) -> list[dict]:
+        """The detections as annotations."""
         annotations = []
         for number, detection in enumerate(self.detections, start=1):
             width, height = detection["bbox"][2:]
-            area = (width * height if iou_type == "bbox"
+            area = (width * height if kind == "bbox"
                     else float(coco_mask.area(detection["segmentation"])))
             annotations.append({**detection, "id": number, "iscrowd": 0, "area": area})
         return annotations
 
-    def _per_class(self, evaluation: COCOeval) -> dict[str, dict]:
+    def _per_class(self, evaluation) -> dict[str, dict]:
         annotations = self.ground_truth["annotations"]
         counts = np.bincount([a["category_id"] for a in annotations if not a["iscrowd"]],
                              minlength=len(self._dataset.class_names))
-        precision = evaluation.eval["precision"]
-        return {self._dataset.class_names[class_id]:
-                {**_average_precisions(precision[:, :, [k]]), "objects": int(counts[class_id])}
-                for k, class_id in enumerate(evaluation.params.catIds)}
+        return {self._dataset.class_names[class_id]: {**numbers, "objects": int(counts[class_id])}
+                for class_id, numbers in average_precision.by_class(evaluation).items()}
 
     def write(self, folder: str | Path) -> None:
-        """Writes ground_truth.json and detections.json, in COCO's formats, into a folder."""
+        """Writes the truth and the detections, in COCO's formats, into a folder.
+
+        The files are ground_truth.json and detections.json, and with landmarks those that
+        `LandmarkEvaluator.write` names.
+        """
         for name, content in (("ground_truth", self.ground_truth), ("detections", self.detections)):
             with atomic_path(Path(folder) / f"{name}.json") as path:
                 path.write_text(json.dumps(content), encoding="utf-8")
-
-
-def _as_coco(ground_truth: dict, annotations: list[dict]) -> COCO:
-    """An index over annotations. `COCO.loadRes` would refuse an empty list of detections."""
-    index = COCO()
-    # COCOeval writes into the annotations: it gets copies.
-    index.dataset = {**ground_truth, "annotations": [dict(a) for a in annotations]}
-    index.createIndex()
-    return index
-
-
-def _summarise(result: dict) -> dict[str, float | None]:
-    """COCO's summary from [IoU, recall, class, area, detections] precision and its recall."""
-    precision = result["precision"]
-    numbers = _average_precisions(precision)
-    for i, area in enumerate(_AREAS[1:], start=1):
-        numbers[f"AP_{area}"] = _mean(precision[:, :, :, i, _MOST_DETECTIONS])
-    numbers["AR"] = _mean(result["recall"][:, :, 0, _MOST_DETECTIONS])
-    return numbers
-
-
-def _average_precisions(precision: np.ndarray) -> dict[str, float | None]:
-    """AP, AP50, AP75 from [IoU, recall, class, area, detections]; IoU runs 0.50:0.05:0.95."""
-    by_iou = precision[:, :, :, 0, _MOST_DETECTIONS]
-    return {"AP": _mean(by_iou), "AP50": _mean(by_iou[0]), "AP75": _mean(by_iou[5])}
-
-
-def _mean(values: np.ndarray) -> float | None:
-    """Mean of what was measured: COCO writes -1 where a class has no object."""
-    measured = values[values > -1]
-    return float(measured.mean()) if measured.size else None
+        if self.landmarks.images:
+            self.landmarks.write(folder, self.ground_truth)

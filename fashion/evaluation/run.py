@@ -11,6 +11,7 @@ from tqdm import tqdm
 from fashion.datasets.problems import Problems
 from fashion.datasets.read_ahead import read_ahead
 from fashion.evaluation.instances import InstanceEvaluator
+from fashion.evaluation.landmarks import DEEPFASHION2, Standard
 from mrcnn import weights
 from mrcnn.files import atomic_path
 
@@ -37,7 +38,7 @@ class Evaluation:
 
 
 def evaluate_instances(detector, dataset, image_ids=None, batch_size: int | None = None,
-                       tasks=None) -> Evaluation:
+                       tasks=None, standard: Standard = DEEPFASHION2) -> Evaluation:
     """Measures a detector, image by image in order, with a progress bar.
 
     Every average precision of this project uses the preset `Config.evaluation()`: give a detector
@@ -49,13 +50,14 @@ def evaluate_instances(detector, dataset, image_ids=None, batch_size: int | None
         image_ids: which images; all by default.
         batch_size: images run at once; the configuration's by default.
         tasks: what to measure, see `InstanceEvaluator.evaluate`.
+        standard: what keypoints are measured by, if there are any.
 
     Raises:
-        ValueError: none of the images can be read.
+        ValueError: none of the images can be read, or a task that cannot be measured.
     """
     start = time.perf_counter()
     image_ids = dataset.image_ids if image_ids is None else image_ids
-    evaluator, skipped, running = InstanceEvaluator(dataset), Problems(), deque()
+    evaluator, skipped, running = InstanceEvaluator(dataset, standard), Problems(), deque()
     images = _readable_images(dataset, image_ids, running, skipped)
     progress = tqdm(total=len(image_ids), desc="Evaluating", unit=" images", disable=None)
     with progress:
@@ -108,6 +110,7 @@ def write_metrics(path: str | Path, evaluation: Evaluation, network, *, weights_
         "sample": sample and {name: sample[name] for name in ("version", "seed")},
         "images": evaluation.images,
         "skipped": evaluation.skipped.to_dict(),
+        "landmarks": dict(+evaluation.evaluator.landmarks.counts),
         "seconds": round(evaluation.seconds, 1),
     }
     with atomic_path(path) as temporary:

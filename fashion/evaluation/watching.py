@@ -1,10 +1,13 @@
 """Watching a training with the eyes of the evaluation: average precision, and pictures."""
 
 import keras
+import numpy as np
 
 from fashion.datasets.selection import spread
+from fashion.evaluation import pictures
 from fashion.evaluation.run import evaluate_instances
-from mrcnn import masks, visualize
+from mrcnn import boxes, drawing, heatmaps, skeletons
+from mrcnn.data import mold
 
 # A detection below this score would only clutter a picture.
 SHOWN_SCORE = 0.5
@@ -13,7 +16,8 @@ SHOWN_SCORE = 0.5
 class AveragePrecision(keras.callbacks.Callback):
     """Adds COCO's average precisions of validation images to an epoch's logs.
 
-    Names are `bbox_AP`, `bbox_AP50`, `bbox_AP75`, and the same for `segm` and the agnostic tasks.
+    Names are `bbox_AP`, `bbox_AP50`, `bbox_AP75`, and the same for all other tasks of
+    `fashion.evaluation.instances` that the network has heads for, such as `keypoints_visible_AP`.
 
     Args:
         detector: `mrcnn.detection.Detector` on the network that trains, with the evaluation
@@ -37,19 +41,47 @@ class AveragePrecision(keras.callbacks.Callback):
 class Drawing:
     """Draws an image of a data set with its truth beside what is found on it now.
 
+    With a keypoint head also the heatmaps of the best garments, with what they decode to.
+
     Args:
         detector: `mrcnn.detection.Detector`.
         dataset: prepared `Dataset`.
+        most: heatmaps of so many garments.
     """
 
-    def __init__(self, detector, dataset):
-        self.detector, self.dataset = detector, dataset
+    def __init__(self, detector, dataset, most=3):
+        self.detector, self.dataset, self.most = detector, dataset, most
 
     def __call__(self, image_id):
-        """Return [H, W, 3] uint8."""
+        """Return {"detections": picture [H, W, 3] uint8}, and under "heatmaps" another one."""
         image = self.dataset.load_image(image_id)
         found = next(self.detector.predict([image]))
-        return truth_and_prediction(self.dataset, image_id, image, found)
+        drawn = {"detections": truth_and_prediction(self.dataset, image_id, image, found)}
+        if found.keypoints is not None and len(found.above(SHOWN_SCORE).scores):
+            drawn["heatmaps"] = self.heatmaps(image)
+        return drawn
+
+    def heatmaps(self, image):
+        """The maps of the best garments on a photo [H, W, 3]; at least one must be found."""
+        config = self.detector.config
+        plan = mold.plan_for(config, image.shape)
+        molded = mold.mold_image(image, plan, config.RESIZE_FILTER)
+        stages = self._stages(plan.shape)({
+            "input_image": molded[None], "input_window": np.array([plan.window], np.float32)})
+        maps, detections, points = (np.array(x[0], np.float32) for x in stages)
+        is_good = (detections[:, 4] > 0) & (detections[:, 5] >= SHOWN_SCORE)
+        shown = np.flatnonzero(is_good)[:self.most]
+        convention = self.detector.network.convention
+        boxes_px = boxes.denormalise(detections[shown, :4], plan.shape, convention)
+        points[..., :2] = boxes.denormalise_points(points[..., :2], plan.shape, convention)
+        return skeletons.heatmap_sheet(
+            molded, heatmaps.windows(boxes_px, config.KEYPOINT_MARGIN), maps[shown], points[shown])
+
+    def _stages(self, shape):
+        """A graph of a molded shape: heatmaps, detections [D, 6], points; normalised."""
+        graph = self.detector.graph(shape)
+        points = graph.get_layer("mrcnn_keypoint_points")
+        return keras.Model(graph.input, [*points.input, points.output])
 
 
 def truth_and_prediction(dataset, image_id, image, found):
@@ -64,13 +96,6 @@ def truth_and_prediction(dataset, image_id, image, found):
     Returns:
         [H', W', 3] uint8.
     """
-    bitmaps, class_ids = dataset.load_mask(image_id)
-    boxes = dataset.load_boxes(image_id)
-    truth = visualize.draw_detections(
-        image, masks.extents(bitmaps) if boxes is None else boxes, abs(class_ids), masks=bitmaps,
-        class_names=dataset.class_names)
-    shown = found.above(SHOWN_SCORE)
-    prediction = visualize.draw_detections(
-        image, shown.boxes_px, shown.class_ids, shown.scores, shown.to_dict().get("masks"),
-        dataset.class_names)
-    return visualize.side_by_side(truth, prediction)
+    return drawing.side_by_side(
+        pictures.draw_truth(dataset, image_id, image),
+        pictures.draw_found(image, found.above(SHOWN_SCORE), dataset.class_names))

@@ -19,7 +19,6 @@ MIN_SIDE_PX = 1.0
 MIN_AREA_LEFT = 0.1
 
 BEYOND_G = "objects beyond MAX_GT_INSTANCES"
-WITHOUT_AREA = "objects without a usable outline"
 
 
 def load_example(dataset, image_id, config, augmentation=None, rng=None):
@@ -47,14 +46,15 @@ def load_example(dataset, image_id, config, augmentation=None, rng=None):
     """
     image = dataset.load_image(image_id)
     _check_image(image, dataset, config.IMAGE_CHANNEL_COUNT)
-    objects, unusable = read_objects(dataset, image_id, image.shape)
+    objects, left_out = read_objects(
+        dataset, image_id, image.shape, with_keypoints="keypoint" in config.HEADS)
     mold = plan_for(config, image.shape, rng)
     shape = tuple(int(side) for side in config.IMAGE_SHAPE[:2])
     _check_size(mold, shape)
     image, objects = _moved(image, objects, mold.matrix, shape, config, augmentation, rng)
     objects = visible(objects, shape)
     chosen = _choose(len(objects), config.MAX_GT_INSTANCES, rng)
-    left_out = {WITHOUT_AREA: unusable, BEYOND_G: len(objects) - len(chosen)}
+    left_out[BEYOND_G] = len(objects) - len(chosen)
     row = {"input_image": image, "active_class_ids": dataset.active_class_ids(image_id)}
     objects = objects.take(chosen)
     row.update(_targets(objects, shape, config, dataset.num_keypoints))

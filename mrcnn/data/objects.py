@@ -9,6 +9,9 @@ from mrcnn.data import mold
 
 # Fewer vertices enclose nothing.
 MIN_VERTICES = 3
+# What may be left out of an image.
+WITHOUT_AREA = "objects without a usable outline"
+BROKEN_KEYPOINTS = "keypoints that are no numbers"
 # Coverage from which a pixel of a bitmap counts for the box around it.
 HALF = 128
 
@@ -95,20 +98,21 @@ class Objects:
         return np.round(mask).astype(np.uint8)
 
 
-def read_objects(dataset, image_id, image_shape):
+def read_objects(dataset, image_id, image_shape, with_keypoints=True):
     """Read what a dataset says is on an image.
 
     Boxes are cut at the edges of the photo: beyond them is nothing to see. Objects that cannot be
     taught (no polygon of three vertices, a box without area, a coordinate that is no number)
-    are left out.
+    are left out; keypoints that are no numbers count as not there.
 
     Args:
         dataset: a `Dataset`.
         image_id: its image.
         image_shape: (height, width, ...) px of the photo.
+        with_keypoints: whether anybody will look at them.
 
     Returns:
-        Objects, and the number of objects left out.
+        Objects, and a dict reason -> number of what was left out.
 
     Raises:
         ValueError: the dataset contradicts itself.
@@ -123,16 +127,19 @@ def read_objects(dataset, image_id, image_shape):
         objects.boxes_px = objects.extents()
     else:
         objects.boxes_px = np.asarray(annotated, np.float32).reshape(-1, 4)
-    objects.keypoints = _array(dataset.load_keypoints(image_id), np.float32)
+    if with_keypoints:
+        objects.keypoints = _array(dataset.load_keypoints(image_id), np.float32)
     if objects.keypoints is not None:
         objects.flips = [dataset.keypoint_flip(abs(int(i))) for i in objects.class_ids]
     objects.identities = _array(dataset.load_identities(image_id), np.int32)
     _check(objects, dataset)
+    lost = _forget_broken_keypoints(objects)
     window = (0, 0, image_shape[0], image_shape[1])
     good = _teachable(objects)
     objects.boxes_px = boxes.clip(objects.boxes_px, np.array(window, np.float32))
     good &= boxes.valid(objects.boxes_px)
-    return objects.take(np.flatnonzero(good)), int(np.sum(~good))
+    left_out = {WITHOUT_AREA: int(np.sum(~good)), BROKEN_KEYPOINTS: lost}
+    return objects.take(np.flatnonzero(good)), left_out
 
 
 def _from_polygons(polygons, dataset, image_id):
@@ -181,11 +188,18 @@ def _check(objects, dataset):
             raise ValueError(f"keypoints of shape {objects.keypoints.shape}, expected {expected}")
 
 
+def _forget_broken_keypoints(objects):
+    """Make keypoints that are no numbers absent; returns how many there were."""
+    if objects.keypoints is None or not len(objects):
+        return 0
+    broken = ~np.isfinite(objects.keypoints).all(axis=2)
+    objects.keypoints = np.where(broken[..., None], 0, objects.keypoints)
+    return int(broken.sum())
+
+
 def _teachable(objects):
     """[N] bool: an outline, and nothing but numbers."""
     good = np.isfinite(objects.boxes_px).all(axis=1)
-    if objects.keypoints is not None:
-        good &= np.isfinite(objects.keypoints).all(axis=(1, 2))
     if objects.polygons is not None:
         good &= np.array([_encloses(parts) for parts in objects.polygons], bool)
     return good

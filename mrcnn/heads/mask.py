@@ -33,6 +33,7 @@ class MaskHead:
     """
 
     losses_of = ("mrcnn_mask_loss",)
+    max_instances = None  # all detections get a mask
 
     def __init__(self, layers, align, num_classes, pool_size, mask_shape, channels, convolutions,
                  train_bn, mini_masks, fractional):
@@ -108,11 +109,12 @@ class MaskHead:
     def decode(self, outputs, detections):
         """A dict: masks [B, D, size, size], probabilities of each detection's own class."""
 
-        def own_mask(logits, detections):
+        def own_mask(probs, detections):
             class_ids = ops.cast(detections[..., 4], "int32")
-            return ops.sigmoid(take_class(ops.transpose(logits, (0, 1, 4, 2, 3)), class_ids))
+            return take_class(ops.transpose(probs, (0, 1, 4, 2, 3)), class_ids)
 
-        return {"masks": Stage(own_mask, name="mrcnn_mask_own")(outputs, detections)}
+        probs = Stage(ops.sigmoid, name="mrcnn_mask_probs")(outputs)
+        return {"masks": Stage(own_mask, name="mrcnn_mask_own")(probs, detections)}
 
 
 def _within(rois, gt_boxes):

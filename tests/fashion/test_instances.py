@@ -11,15 +11,17 @@ from PIL import Image
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
+from fashion.categories import NUM_LANDMARKS, by_id
 from fashion.commands import common
 from fashion.config import CONFIGS
 from fashion.evaluation import coco, report, run
-from fashion.evaluation.instances import TASKS, InstanceEvaluator
+from fashion.evaluation.instances import InstanceEvaluator
 from fashion.fashion import main
 from mrcnn.data.dataset import Dataset
 from mrcnn.data.images import ImageError
 
 SHAPE = (120, 100)
+INSTANCES = ("bbox", "bbox_agnostic", "segm", "segm_agnostic")
 
 
 @dataclass
@@ -29,6 +31,7 @@ class Prediction:
     scores: np.ndarray
     mask_probs: np.ndarray
     shape: tuple = SHAPE
+    keypoints: np.ndarray | None = None
 
 
 def predict(*found):
@@ -87,7 +90,7 @@ def test_perfect_predictions_have_ap_1(bitmaps):
     dataset = Rectangles([(1, BIG), (2, SMALL)], [(2, APART)], [], bitmaps=bitmaps)
     metrics = evaluate(dataset, predict((1, 0.9, BIG), (2, 0.8, SMALL)),
                        predict((2, 0.7, APART)), predict())
-    for task in TASKS:
+    for task in INSTANCES:
         numbers = metrics[task]
         for name in ("AP", "AP50", "AP75", "AP_small", "AP_medium", "AR"):
             assert numbers[name] == pytest.approx(1)
@@ -102,7 +105,7 @@ def test_average_precision_by_hand():
     dataset = Rectangles([(1, BIG), (1, APART)])
     metrics = evaluate(dataset, predict((1, 0.9, BIG), (1, 0.8, (0, 0, 9, 9)), (1, 0.7, APART)))
     expected = (51 + 50 * 2 / 3) / 101
-    for task in TASKS:
+    for task in INSTANCES:
         assert metrics[task]["AP50"] == pytest.approx(expected)
         assert metrics[task]["AP"] == pytest.approx(expected)
 
@@ -150,12 +153,12 @@ def test_a_network_without_masks_is_measured_by_its_boxes():
 
 def test_nothing_found_is_ap_0():
     metrics = evaluate(Rectangles([(1, BIG)]), predict())
-    assert all(metrics[task]["AP"] == 0.0 for task in TASKS)
+    assert all(metrics[task]["AP"] == 0.0 for task in INSTANCES)
 
 
 def test_nothing_to_find_is_no_number():
     metrics = evaluate(Rectangles([]), predict((1, 0.9, BIG)))
-    assert all(metrics[task]["AP"] is None for task in TASKS)
+    assert all(metrics[task]["AP"] is None for task in INSTANCES)
 
 
 def test_detections_in_a_crowd_are_no_false_alarms():
@@ -222,6 +225,8 @@ def test_images_with_other_names_are_counted():
 def test_unknown_task_is_refused():
     with pytest.raises(ValueError, match="Unknown task 'keypoints'.*bbox, bbox_agnostic"):
         InstanceEvaluator(Rectangles([])).evaluate(["keypoints"])
+    with pytest.raises(ValueError, match="no keypoint head"):
+        InstanceEvaluator(Rectangles([])).evaluate(["keypoints_visible"])
 
 
 # The whole run, with a detector that knows the truth.
@@ -271,7 +276,7 @@ def test_metrics_file(tmp_path, monkeypatch):
                       dataset=tmp_path, subset="validation",
                       sample={"version": 2, "seed": 7, "counts": {}})
     content = json.loads((tmp_path / "new" / "metrics.json").read_text())
-    for task in TASKS:
+    for task in INSTANCES:
         assert content[task]["AP50"] == pytest.approx(1)
     assert content["bbox"]["per_class"]["skirt"]["AP"] is None
     assert content["configuration"]["name"] == "tiny"
@@ -292,40 +297,78 @@ def test_tables():
     assert ".638" in report.format_published()
 
 
-
-def test_evaluate_command(tmp_path, monkeypatch, capsys):
+@pytest.fixture
+def finder(tmp_path, monkeypatch):
+    """Stands for the network: finds a vest and its landmarks on each of four images."""
     write_images(tmp_path / "data" / "validation", 4)
-    shown = []
 
     class Finder:
+        shown = []
+
         def __init__(self, network):
             assert network.config.DETECTION_MIN_CONFIDENCE == 0.05  # the evaluation preset
 
         def predict(self, images, batch_size):
             assert batch_size == 2
             for image in images:
-                shown.append(image.shape)
-                yield predict((5, 0.9, (10, 20, 90, 80)))
+                self.shown.append(image.shape)
+                found = predict((5, 0.9, (10, 20, 90, 80)))
+                found.keypoints = np.zeros((1, NUM_LANDMARKS, 3), np.float32)
+                found.keypoints[0, by_id(5).landmarks] = LANDMARKS
+                yield found
 
-    config = CONFIGS["tiny"]()
+    config = CONFIGS["tiny"]().override({"HEADS": ("box", "mask", "keypoint")})
     monkeypatch.setattr(common, "load_backend", lambda: None)
     monkeypatch.setattr(common, "resolve_model", lambda _: common.Model(config, "some.h5"))
     monkeypatch.setattr(common, "build", lambda mode, model, logs: types.SimpleNamespace(
         network=types.SimpleNamespace(config=model.config)))
     monkeypatch.setitem(sys.modules, "mrcnn.detection", types.SimpleNamespace(Detector=Finder))
     monkeypatch.setattr(run.weights, "fingerprint", lambda network: "abc")
-    assert main(["evaluate", "--weights=some.h5", f"--dataset={tmp_path / 'data'}", "--limit=3",
-                 f"--output={tmp_path / 'out'}", "--batch-size=2"]) == 0
-    assert len(shown) == 3
+    return Finder
+
+
+def evaluate_command(folder, *more):
+    return main(["evaluate", "--weights=some.h5", f"--dataset={folder / 'data'}", "--limit=3",
+                 f"--output={folder / 'out'}", "--batch-size=2", *more])
+
+
+def test_evaluate_command(tmp_path, finder, capsys):
+    assert evaluate_command(tmp_path) == 0
+    assert len(finder.shown) == 3
     content = json.loads((tmp_path / "out" / "metrics.json").read_text())
-    assert content["bbox"]["AP"] == content["segm"]["AP"] == pytest.approx(1)
+    for task in (*INSTANCES, "keypoints_visible", "keypoints_visible_and_occluded"):
+        assert content[task]["AP"] == pytest.approx(1)
+    assert content["landmarks"] == {}
     assert content["dataset"] == {"folder": str(tmp_path / "data"), "subset": "validation"}
     detections = json.loads((tmp_path / "out" / "detections.json").read_text())
     assert [d["image_id"] for d in detections] == [1, 2, 3]
     truth = json.loads((tmp_path / "out" / "ground_truth.json").read_text())
     assert truth["categories"][4] == {"id": 5, "name": "vest"}
+    assert len(json.loads((tmp_path / "out" / "keypoints_results.json").read_text())) == 3
     out = capsys.readouterr().out
     assert "on 3 validation images" in out and "classes aside" in out and "vest" in out
+    assert "Landmarks, visible and occluded:" in out
+
+
+def test_evaluate_measures_what_it_is_asked_for(tmp_path, finder, capsys):
+    assert evaluate_command(tmp_path, "--tasks=keypoints,bbox") == 0
+    content = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert [task for task in content if isinstance(content[task], dict) and "AP" in content[task]
+            ] == ["keypoints_visible", "keypoints_visible_and_occluded", "bbox", "bbox_agnostic"]
+    with pytest.raises(SystemExit):
+        evaluate_command(tmp_path, "--tasks=boxes")
+    assert "bbox, segm, keypoints" in capsys.readouterr().err
+
+
+def test_evaluate_refuses_what_the_network_cannot_do(tmp_path, finder, monkeypatch, capsys):
+    config = CONFIGS["tiny"]().override({"HEADS": ("box", "mask")})
+    monkeypatch.setattr(common, "resolve_model", lambda _: common.Model(config, "some.h5"))
+    assert evaluate_command(tmp_path, "--tasks=keypoints") == 1
+    assert "no keypoint head, only box, mask" in capsys.readouterr().err and not finder.shown
+
+
+# The vest on each image.
+LANDMARKS = np.stack([np.linspace(25, 75, 15), np.linspace(15, 85, 15), np.full(15, 2)], axis=1)
 
 
 def write_images(folder, count):
@@ -336,4 +379,5 @@ def write_images(folder, count):
         Image.new("RGB", SHAPE[::-1]).save(folder / "image" / f"{number:06d}.jpg")
         (folder / "annos" / f"{number:06d}.json").write_text(json.dumps({"item1": {
             "category_id": 5, "bounding_box": [20, 10, 80, 90],
-            "segmentation": [[20, 10, 80, 10, 80, 90, 20, 90]]}}))
+            "segmentation": [[20, 10, 80, 10, 80, 90, 20, 90]],
+            "landmarks": LANDMARKS.ravel().tolist()}}))

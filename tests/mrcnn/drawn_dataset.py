@@ -16,6 +16,7 @@ class DrawnConfig(Config):
     MAX_GT_INSTANCES = 4
     MINI_MASK_SHAPE = (28, 28)
     HEADS = ("box", "mask")
+    NUM_KEYPOINTS = 3
 
 
 class Drawn(Dataset):

@@ -25,6 +25,8 @@ class SmallConfig(Config):
     FPN_CLASSIF_FC_LAYERS_SIZE = 32
     MASK_CHANNELS = 16
     MASK_CONVS = 1
+    KEYPOINT_CHANNELS = 16
+    KEYPOINT_CONVS = 1
     MINI_MASK_SHAPE = (28, 28)
     MAX_GT_INSTANCES = 4
     DETECTION_MAX_INSTANCES = 10
@@ -51,4 +53,14 @@ def small_batch(config, images=2, seed=0):
         batch["gt_boxes"][image, :count] = np.concatenate([corner, corner + size], axis=1)
         batch["gt_class_ids"][image, :count] = rng.integers(1, config.NUM_CLASSES, count)
         batch["gt_masks"][image, :count] = rng.integers(0, 256, (count, *mask_shape))
+    if "keypoint" in config.HEADS:
+        batch["gt_keypoints"] = _keypoints_within(batch["gt_boxes"], config.NUM_KEYPOINTS, rng)
     return batch
+
+
+def _keypoints_within(boxes_px, count, rng):
+    """[images, objects, count, (x, y, v)] px anywhere within the boxes, all visible."""
+    places = rng.uniform(size=(*boxes_px.shape[:2], count, 2))
+    low, high = boxes_px[..., None, 1::-1], boxes_px[..., None, :1:-1]
+    there = np.any(boxes_px, axis=-1)[..., None, None] * np.full((count, 1), 2)
+    return np.concatenate([low + places * (high - low), there], axis=-1).astype("float32")

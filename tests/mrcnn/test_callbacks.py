@@ -160,7 +160,7 @@ def test_tensorboard_gets_losses_rates_configuration_and_pictures(run):
         drawn.append(image_id)
         if image_id == "bad":
             raise ValueError("no such photo")
-        return np.zeros((8, 8, 3), np.uint8)
+        return {"detections": np.zeros((8, 8, 3), np.uint8)}
 
     fit(made, Metric("AP50", [0.25, 0.5]), TensorBoard(made, run, draw, ["a", "bad"]),
         validation=[batch(1)])

@@ -76,6 +76,15 @@ def test_a_photo_at_scale_one_comes_back_exactly():
     assert (rows.min(), rows.max() + 1, columns.min(), columns.max() + 1) == (10, 60, 20, 61)
 
 
+def test_whole_pixels_can_cut_the_photo():
+    boxes_px = np.array([(10.4, 20.6, 30.5, 41), (0, 0.2, 0.4, 0.3), (49.7, 69.6, 50, 70)])
+    raw = detection.Raw((50, 70), boxes_px, np.ones(3, np.int32), np.ones(3))
+    found = raw.to_dict()
+    assert found["rois"].tolist() == [[10, 21, 30, 41], [0, 0, 1, 1], [49, 69, 50, 70]]
+    assert found["rois"].dtype == np.int32 and "masks" not in found
+    np.testing.assert_array_equal(found["boxes"], boxes_px)
+
+
 def test_a_photo_without_objects():
     [found] = detection.Detector(BrightSpotNetwork(SquareConfig())).detect([photo(50, 70)])
     assert found["rois"].shape == (0, 4) and found["masks"].shape == (50, 70, 0)
@@ -136,3 +145,12 @@ def test_the_network_answers_for_each_photo_alone():
         assert (a.boxes_px >= 0).all() and (a.boxes_px <= (90, 128, 90, 128)).all()
     [result] = detector.detect(photos[:1])
     assert result["masks"].shape == (90, 128, len(result["scores"]))
+
+
+def test_photos_of_floats_are_rounded_and_molded_ones_refused():
+    photo = np.full((4, 4, 3), 100, np.uint8)
+    assert detection._check(photo - 0.4, 3).tolist() == photo.tolist()
+    with pytest.raises(ValueError, match="looks molded"):
+        detection._check(photo - np.array([123.7, 116.8, 103.9]), 3)
+    with pytest.raises(ValueError, match="0 to 255"):
+        detection._check(photo / 255, 3)

@@ -6,7 +6,7 @@ import pytest
 from mrcnn import masks
 from mrcnn.data import examples
 from mrcnn.data.examples import load_example
-from mrcnn.data.objects import Objects
+from mrcnn.data.objects import WITHOUT_AREA, Objects
 from tests.mrcnn.drawn_dataset import Drawn, DrawnConfig, overlap
 
 
@@ -97,7 +97,7 @@ def test_objects_without_a_usable_outline_are_left_out_and_counted(outlines):
     dataset = with_objects([square(20, 20, 30), *outlines], [2, 1])
     row, left_out = load_example(dataset, 0, DrawnConfig())
     assert list(row["gt_class_ids"]) == [2, 0, 0, 0]
-    assert left_out == {examples.WITHOUT_AREA: 1}
+    assert left_out == {WITHOUT_AREA: 1}
 
 
 def test_bad_parts_of_an_outline_do_not_cost_the_object():
