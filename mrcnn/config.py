@@ -180,6 +180,8 @@ class Config:
     LANDMARK_GROUPS = None
     # Cells of the pooled features; a heatmap has four times as many along each side.
     KEYPOINT_POOL_SIZE = 14
+    # Side in pixels of the window that pools from P4, as FPN_CANONICAL_SIZE for the other heads.
+    KEYPOINT_CANONICAL_SIZE = 224
     # Filters and number of the keypoint head's 3x3 convolutions (DeepFashion2, section 4.1).
     KEYPOINT_CHANNELS = 512
     KEYPOINT_CONVS = 8

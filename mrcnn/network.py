@@ -50,6 +50,7 @@ def keypoints_of_classes(config):
 
 
 def _keypoint_head(config, layers, align):
+    align = align | {"canonical_size": config.KEYPOINT_CANONICAL_SIZE}
     return KeypointHead(
         layers, align, keypoints_of_classes(config), config.LANDMARK_GROUPS,
         config.KEYPOINT_POOL_SIZE, config.KEYPOINT_CHANNELS, config.KEYPOINT_CONVS,

@@ -97,8 +97,11 @@ def test_the_photo_is_molded(case):
     molded, metas, windows = case.model.mold_inputs([case.expected["image"]])
     np.testing.assert_allclose(metas, case.expected["image_meta"], rtol=1e-7)
     np.testing.assert_array_equal(windows[0], case.expected["window"])
-    # Where the photo is scaled the original cuts off what we round.
-    assert np.abs(molded - case.molded).max() <= (1e-4 if case.name == "a" else 1.0001)
+    # c shrinks to two thirds: a pixel in thirty comes out as a whole number, and the scikit-image
+    # of 2019 left half of those a little below it, where the fraction is cut off.
+    differing = np.abs(molded - case.molded) > 1e-4
+    assert differing.mean() <= {"a": 0, "c": 0.04, "c2": 1e-4}[case.name]
+    assert np.abs(molded - case.molded).max() <= 1.0001
     np.testing.assert_allclose(case.stages["input_image"], case.molded, atol=1e-4)
 
 
@@ -163,10 +166,11 @@ def test_the_photo_s_objects(case):
         case.expected["image"].shape, case.molded.shape[1:], case.expected["window"])
     assert results[0].dtype == np.int32 and results[3].dtype == bool
     check_final(*results, case.expected)
-    if case.name == "a":  # molded to the same pixels, see above
+    if case.name != "c":  # molded to the same pixels, see above
         [found] = case.model.detect([case.expected["image"]])
         check_final(*(found[x] for x in ("rois", "class_ids", "scores", "masks")), case.expected)
-        assert np.abs(found["boxes"] - found["rois"]).max() <= 0.5
+        assert np.abs(found["boxes"] - found["rois"]).max() <= 1
+    if case.name == "a":  # molded images have their own pixels, here those of the photo
         [found] = case.model.detect_molded(case.molded, case.expected["image_meta"])
         check_final(*found.values(), case.expected)
 
