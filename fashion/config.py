@@ -111,7 +111,7 @@ class TinyConfig(LandmarkConfig):
     FPN_CLASSIF_FC_LAYERS_SIZE = 256
     MASK_CHANNELS = 64
     MASK_CONVS = 2
-    # Heatmaps of 28 cells a side: 56 cost twice as much a step, on garments of 100 px.
+    # Heatmaps of 28 cells a side, for garments of about 100 px.
     KEYPOINT_POOL_SIZE = 7
     # From a finer level than boxes and masks: a landmark is a place, not a shape.
     KEYPOINT_CANONICAL_SIZE = 168

@@ -73,11 +73,15 @@ class Detector:
         network: a `Network` with its weights.
         config: how photos are molded, and the thresholds, such as `Config.evaluation()`; the
             network's own by default.
+
+    Attributes:
+        resize_filter: how photos are resized, see `mold.resize_filter`.
     """
 
     def __init__(self, network, config=None):
         self.network = network
         self.config = config or network.config
+        self.resize_filter = mold.resize_filter(self.config, network.convention)
         self._graphs = OrderedDict()  # molded shape -> keras.Model, the last used at the end
 
     def detect(self, images, batch_size=None):
@@ -136,8 +140,7 @@ class Detector:
         plans = [plan for _, _, plan in group]
         outputs = self.graph(plans[0].shape).predict_on_batch({
             "input_image": np.stack([
-                mold.mold_image(image, plan, self.config.RESIZE_FILTER)
-                for _, image, plan in group]),
+                mold.mold_image(image, plan, self.resize_filter) for _, image, plan in group]),
             "input_window": np.array([plan.window for plan in plans], np.float32),
         })
         return {position: self._unmold(plan, {name: x[i] for name, x in outputs.items()})

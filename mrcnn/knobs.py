@@ -31,12 +31,17 @@ def plain(value):
 
 
 def parse(name, text, default, base_default):
-    """Read `text` as a value of the same kind as `default`; where that is None, as the base's."""
+    """Read `text` as a value of the same kind as `default`; where that is None, as the base's.
+
+    None itself is a value wherever it is the base's.
+    """
     if default is None or callable(default):
         default = base_default
     if not isinstance(text, str) or isinstance(default, str) or name == "NAME":
         return text
     value, kinds = _literal(text), _KINDS.get(type(default))
+    if value is None and base_default is None:
+        return None
     if isinstance(value, str) or (kinds and type(value) not in kinds):
         raise ValueError(f"{name} takes a value like {default!r}, got {text!r}.")
     if isinstance(default, np.ndarray):

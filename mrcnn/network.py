@@ -50,12 +50,13 @@ def keypoints_of_classes(config):
 
 
 def _keypoint_head(config, layers, align):
-    align = align | {"canonical_size": config.KEYPOINT_CANONICAL_SIZE}
+    if config.KEYPOINT_CANONICAL_SIZE is not None:
+        align = align | {"canonical_size": config.KEYPOINT_CANONICAL_SIZE}
     return KeypointHead(
         layers, align, keypoints_of_classes(config), config.LANDMARK_GROUPS,
         config.KEYPOINT_POOL_SIZE, config.KEYPOINT_CHANNELS, config.KEYPOINT_CONVS,
         config.TRAIN_BN, config.KEYPOINT_MARGIN, config.KEYPOINT_TARGETS,
-        config.KEYPOINT_TRAIN_OCCLUDED, config.KEYPOINT_MAX_INSTANCES,
+        config.KEYPOINT_TRAIN_OCCLUDED,
     )
 
 
@@ -171,9 +172,9 @@ class Network:
             outputs, rois, window, config.DETECTION_MAX_INSTANCES, config.DETECTION_MIN_CONFIDENCE,
             config.DETECTION_NMS_THRESHOLD, config.DETECTION_CLASS_AGNOSTIC_NMS)
         results = {"detections": detections}
-        for name, head in zip(config.HEADS[1:], others, strict=True):
-            best = Stage(lambda x, most=head.max_instances: x[:, :most],
-                         name=f"{name}_detections")(detections)
+        for name, head in zip(self.config.HEADS[1:], others, strict=True):
+            most = config.KEYPOINT_MAX_INSTANCES if name == "keypoint" else None
+            best = Stage(lambda x, most=most: x[:, :most], name=f"{name}_detections")(detections)
             found = Stage(lambda x: x[..., :4], name=f"{name}_boxes")(best)
             results |= head.decode(head.predict(pyramid[:4], found, shape), best)
         return keras.Model(inputs, results, name="mask_rcnn_inference")

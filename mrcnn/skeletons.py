@@ -13,6 +13,7 @@ SURE_SCORE = 0.3
 _ABSENT, _HOLLOW, _FILLED = range(3)
 _SUBPIXEL_BITS = 4  # OpenCV draws at fractions of a pixel given as integers with these many bits
 _BLACK, _WHITE = (0, 0, 0), (255, 255, 255)
+_MARKER = (51, 255, 255)  # a colour that heat does not have
 
 
 def visibility_marks(keypoints):
@@ -40,7 +41,8 @@ def score_marks(keypoints, sure=SURE_SCORE):
 def draw_keypoints(image, keypoints, marks, edges=None, colors=None):
     """Draws keypoints of objects as discs or rings, and the lines between them.
 
-    A line with an end that is hollow is thin; one with an end that is not there is left out.
+    A line with an end that is hollow is thin; one with an end that is not there is left out. All
+    have thin rims, so that they stand out from a mask of their own colour.
 
     Args:
         image: [H, W, 3] uint8 RGB; not changed.
@@ -65,21 +67,27 @@ def draw_keypoints(image, keypoints, marks, edges=None, colors=None):
     return picture
 
 
+def _rim(color):
+    """Black around a bright colour, white around a dark one."""
+    return _BLACK if np.dot(color, (0.299, 0.587, 0.114)) > 80 else _WHITE
+
+
 def _draw_lines(picture, fixed, marks, lines, color, radius):
-    for start, end in lines:
-        weakest = min(marks[start], marks[end])
-        if weakest > _ABSENT:
-            thickness = max(1, round(radius / 2)) if weakest == _FILLED else 1
-            cv2.line(picture, fixed[start], fixed[end], color, thickness, cv2.LINE_AA,
-                     _SUBPIXEL_BITS)
+    weakest = [min(marks[start], marks[end]) for start, end in lines]
+    # The rims of all lines first: where lines meet none is cut.
+    for wider, shade in (2, _rim(color)), (0, color):
+        for (start, end), mark in zip(lines, weakest, strict=True):
+            if mark > _ABSENT:
+                thickness = max(1, round(radius / 2)) if mark == _FILLED else 1
+                cv2.line(picture, fixed[start], fixed[end], shade, thickness + wider, cv2.LINE_AA,
+                         _SUBPIXEL_BITS)
 
 
 def _draw_point(picture, center, mark, color, radius):
-    """A disc with a thin black rim, or a coloured ring filled with white."""
-    if mark == _FILLED:
-        circles = (radius + 0.5, _BLACK), (radius, color)
-    else:
-        circles = (radius + 0.5, color), (radius - 0.8, _WHITE)
+    """A disc, or a ring filled with white."""
+    circles = [(radius + 1, _rim(color)), (radius, color)]
+    if mark == _HOLLOW:
+        circles.append((radius - 1.2, _WHITE))
     for size, shade in circles:
         cv2.circle(picture, center, round(size * 2 ** _SUBPIXEL_BITS), shade, cv2.FILLED,
                    cv2.LINE_AA, _SUBPIXEL_BITS)
@@ -93,18 +101,17 @@ def _fixed(points):
     return np.clip(fixed, -2 ** 24, 2 ** 24).astype(np.int32).tolist()
 
 
-def heatmap_sheet(photo, windows, heatmaps, points, *, truth=None, most=6, side=160):
+def heatmap_sheet(photo, windows, heatmaps, points, *, most=6, side=160):
     """A row for each object: its part of the photo with the decoded points, then some heatmaps.
 
     Heatmaps lie over the photo, as probabilities: black is none, bright the most of the map. The
-    disc is the point that was decoded, the ring the true one.
+    decoded point lies in the gap of the cross, whose arms are thin where it is unsure.
 
     Args:
         photo: [H, W, 3] uint8 RGB.
         windows: [N, (y1, x1, y2, x2)] px, what the heatmaps cover; they may leave the photo.
         heatmaps: [N, n, h, w] logits.
         points: [N, n, (x, y, score)] px; those with score 0 do not exist.
-        truth: [N, n, (x, y, v)] px, or None.
         most: heatmaps of an object, spread over those that exist.
         side: height and width of a picture in the sheet, px.
 
@@ -116,22 +123,23 @@ def heatmap_sheet(photo, windows, heatmaps, points, *, truth=None, most=6, side=
     """
     if not len(windows):
         raise ValueError("A sheet of heatmaps needs at least one object, got none.")
-    truth = [None] * len(windows) if truth is None else truth
     rows = [_heatmap_row(photo, *each, most, side)
-            for each in zip(windows, heatmaps, points, truth, strict=True)]
+            for each in zip(windows, heatmaps, points, strict=True)]
     return np.concatenate(rows, axis=0)
 
 
-def _heatmap_row(photo, window, heatmaps, points, truth, most, side):
+def _heatmap_row(photo, window, heatmaps, points, most, side):
     """[side and caption, (1 + most) * side, 3]: white where an object has fewer heatmaps."""
-    crop = _crop(photo, window, side)
-    shown = np.flatnonzero(np.asarray(points)[:, 2] > 0)
+    crop, points = _crop(photo, window, side), _in_window(points, window, side)
+    marks = score_marks(points)
+    shown = np.flatnonzero(marks > _ABSENT)
     chosen = shown[np.linspace(0, len(shown) - 1, min(most, len(shown))).round().astype(int)]
-    cells = [caption(_mark(crop, window, points, truth, shown), "decoded")]
+    decoded = draw_keypoints(crop, points[None], marks[None], colors=[_MARKER])
+    cells = [caption(decoded, "decoded")]
     for i in chosen:
         heat = _heat(crop, heatmaps[i])
-        cells.append(caption(_mark(heat, window, points, truth, [i]),
-                             f"{i + 1}: {points[i][2]:.2f}"))
+        _draw_cross(heat, points[i, :2], thickness=2 if marks[i] == _FILLED else 1)
+        cells.append(caption(heat, f"{i + 1}: {points[i, 2]:.2f}"))
     white = np.full_like(cells[0], 255)
     return np.concatenate(cells + [white] * (1 + most - len(cells)), axis=1)
 
@@ -156,14 +164,16 @@ def _heat(crop, heatmap):
     return np.clip(0.5 * crop * (1 - probs) + glow, 0, 255).astype(np.uint8)
 
 
-def _mark(picture, window, points, truth, indices):
-    """Draws true points as rings and decoded ones as discs into a picture of a window."""
+def _in_window(points, window, side):
+    """Points [n, (x, y, score)] px of the photo, in pixels of a picture of the window."""
     y1, x1, y2, x2 = np.asarray(window, np.float64)
-    scale = np.array(picture.shape[1::-1]) / (x2 - x1, y2 - y1)
-    for rows, color, mark in ((truth, class_color(2), _HOLLOW), (points, class_color(1), _FILLED)):
-        if rows is not None:
-            chosen = np.asarray(rows, np.float64)[indices]
-            marks = np.where(chosen[:, 2] > 0, mark, _ABSENT)
-            moved = (chosen[:, :2] - (x1, y1)) * scale
-            picture = draw_keypoints(picture, moved[None], marks[None], colors=[color])
-    return picture
+    moved = np.array(points, np.float64)
+    moved[:, :2] = (moved[:, :2] - (x1, y1)) * side / (x2 - x1, y2 - y1)
+    return moved
+
+
+def _draw_cross(picture, point, thickness, gap=6, length=9):
+    """Four arms around a point (x, y) px, in place; what is at the point stays in sight."""
+    for direction in np.array([(1, 0), (-1, 0), (0, 1), (0, -1)]):
+        start, end = _fixed(point + direction * [[gap], [gap + length]])
+        cv2.line(picture, start, end, _MARKER, int(thickness), cv2.LINE_AA, _SUBPIXEL_BITS)

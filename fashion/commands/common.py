@@ -17,6 +17,7 @@ from fashion.datasets.sample import writer as sample_writer
 from mrcnn import matterport_layout, resume, weights
 from mrcnn.config import Config
 from mrcnn.download import PUBLISHED, published_weights
+from mrcnn.knobs import knob_names
 
 ROOT = Path(__file__).resolve().parents[2]
 LOGS = ROOT / "logs"
@@ -125,9 +126,9 @@ def resolve_dataset(path=None):
     return Data(root, sample_writer.read_record(root))
 
 
-def load(data, subset, where=None, limit=None):
-    """One subset of a data set, prepared: see `DeepFashion2Dataset.load`."""
-    dataset = DeepFashion2Dataset()
+def load(data, subset, where=None, limit=None, published_flips=False):
+    """One subset of a data set, prepared: see `DeepFashion2Dataset` and its `load`."""
+    dataset = DeepFashion2Dataset(published_flips)
     dataset.load(data.root, subset, where=where, limit=limit)
     dataset.prepare()
     return dataset
@@ -204,8 +205,8 @@ def build(mode, model, logs):
     """The network of a model, its weights loaded.
 
     A detection needs weights for every layer. A training may start from any that fit somewhere:
-    layers without weights are new, and so are, with weights of other classes (COCO's), those that
-    name the classes.
+    layers without weights are new, and so are, with another number of classes (COCO's), those
+    whose shapes follow from it.
 
     Args:
         mode: "training" or "inference".
@@ -226,10 +227,17 @@ def build(mode, model, logs):
     if mode == "inference":
         face.load_weights(model.weights)
         return face
-    saved = weights.read_metadata(model.weights) or {}
-    is_same = saved.get("num_classes") == model.config.NUM_CLASSES
-    face.load_weights(model.weights, by_name=True, exclude=() if is_same else CLASS_LAYERS)
+    face.load_weights(model.weights, by_name=True, exclude=_unfit_layers(model))
     return face
+
+
+def _unfit_layers(model):
+    """Layers that weights of another number of classes have no use for, said; () if they fit."""
+    theirs, ours = weights.num_classes(model.weights), model.config.NUM_CLASSES
+    if theirs in (None, ours):
+        return ()
+    print(f"{theirs} classes there, {ours} here: {', '.join(CLASS_LAYERS)} start anew.")
+    return CLASS_LAYERS
 
 
 def _change(config, settings):
@@ -240,11 +248,19 @@ def _change(config, settings):
 
 
 def _restore(saved):
-    """The configuration that weights were trained with, also where --set had changed it."""
-    config = CONFIGS[saved["name"]]()
-    return config.override({
+    """The configuration that weights were trained with, also where --set had changed it.
+
+    Knobs that are younger than the weights take the base's values, which leave a network as it
+    was, and not those that the configuration has today. Where the weights have no keypoint head
+    today's knobs of keypoints stand: they are for one that is added.
+    """
+    config, knobs = CONFIGS[saved["name"]](), saved.get("config", {})
+    has_keypoints = "keypoint" in knobs.get("HEADS", ())
+    younger = {name: getattr(Config, name) for name in knob_names(Config)
+               if knobs and name not in knobs and (has_keypoints or "KEYPOINT" not in name)}
+    return config.override(younger | {
         name: _like(getattr(config, name), value)
-        for name, value in saved.get("config", {}).items() if hasattr(config, name)})
+        for name, value in knobs.items() if hasattr(config, name)})
 
 
 def _like(default, value):
@@ -287,10 +303,7 @@ def _by_last_use(logs):
 
 def _backbone_in(path):
     """`Config.BACKBONE` of a file that does not say so, by its layers; None if it has none."""
-    names = weights.layer_names(path)
-    if not matterport_layout.backbone_layers(names):
-        return None
-    return matterport_layout.backbone_name(names).lower().replace("-", "")
+    return matterport_layout.backbone_knob(weights.layer_names(path))
 
 
 def _check_backbone(source, backbone, config):

@@ -38,7 +38,7 @@ def run(arguments):
     from mrcnn.detection import Detector
 
     detector = Detector(common.build("inference", model, arguments.logs).network)
-    pictures = Pictures(arguments.output, model.config.CLASS_NAMES)
+    pictures = Pictures(arguments.output, model.config)
     failed = detect(detector, paths, pictures)
     if arguments.json:
         pictures.write_json(failed)
@@ -112,18 +112,19 @@ class Pictures:
 
     Args:
         folder: where everything is written.
-        class_names: by class id, background first.
+        config: of the network that finds the garments.
 
     Attributes:
         rows: a dict for each photo, as `write_json` writes them.
         garments: how many were found so far.
     """
 
-    def __init__(self, folder, class_names):
-        self.folder, self.class_names = Path(folder), class_names
+    def __init__(self, folder, config):
+        self.folder, self.class_names = Path(folder), config.CLASS_NAMES
         self.rows, self.garments = [], 0
         self._taken = set()
-        self._skeletons = False  # whether the keypoints are those of our categories
+        # Whether the network looks for keypoints, and they are those of our categories.
+        self._skeletons = "keypoint" in config.HEADS and config.NUM_KEYPOINTS == NUM_LANDMARKS
 
     def add(self, path, image, found):
         """Draws one photo.
@@ -147,7 +148,6 @@ class Pictures:
             detection["category"] = self.class_names[detection["category_id"]]
             if found.keypoints is not None:
                 detection["keypoints"] = _own_keypoints(found.keypoints[i], found.class_ids[i])
-                self._skeletons = found.keypoints.shape[1] == NUM_LANDMARKS
         self.garments += len(detections)
         self.rows.append({"id": len(self.rows) + 1, "file": str(path), "picture": target.name,
                           "height": found.shape[0], "width": found.shape[1],

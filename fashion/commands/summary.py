@@ -15,6 +15,7 @@ PARTS = {
     "region proposals": ("rpn_",),
     "box head": ("mrcnn_class", "mrcnn_bbox"),
     "mask head": ("mrcnn_mask",),
+    "keypoint head": ("mrcnn_keypoint",),
     "backbone": ("",),
 }
 

@@ -19,12 +19,15 @@ Ctrl-C saves and ends. --weights=last, or weights inside such a folder, go on in
 next step, with the arguments it began with where no others are given.
 """
 
+import argparse
 import json
 from pathlib import Path
 
+from fashion.categories import NUM_LANDMARKS
 from fashion.commands import common
 from fashion.datasets import locate
 from fashion.datasets.selection import spread
+from fashion.landmark_groups import LANDMARK_GROUPS, NUM_GROUPS
 from mrcnn import resume
 from mrcnn.files import atomic_path
 from mrcnn.schedules import OPTIMIZER_OF, SCHEDULES
@@ -41,9 +44,11 @@ AUGMENTATIONS = {
 # takes where nothing was given. They are written into the run folder as this file.
 ARGUMENTS = "arguments.json"
 DEFAULTS = {"dataset": None, "where": None, "limit": None, "rate": None, "layers": "all",
-            "augment": "flip", "eval_limit": 500, "watch": None, "patience": 0, "keep": 3,
-            "save_every": 1000}
+            "augment": "flip", "published_flips": False, "eval_limit": 500, "watch": None,
+            "patience": 0, "keep": 3, "save_every": 1000}
 PICTURES = 4  # validation photos shown in TensorBoard
+# Losses of every network; the others are those of its heads.
+RPN_LOSSES = ("rpn_class_loss", "rpn_bbox_loss")
 
 
 def add_arguments(parser):
@@ -57,6 +62,7 @@ def add_arguments(parser):
     data.add_argument("--augment", choices=AUGMENTATIONS,
                       help=f"default: {DEFAULTS['augment']}; jitter also scales, shifts, tints")
     data.add_argument("--workers", type=int, metavar="N", help="processes that load images")
+    _add_landmark_arguments(parser.add_argument_group("landmarks"))
     length = parser.add_argument_group("length and rate")
     length.add_argument("--schedule", choices=SCHEDULES, help="default: the configuration's")
     length.add_argument("--epochs", type=common.positive, metavar="N",
@@ -86,19 +92,33 @@ def add_arguments(parser):
                               f"(default: {DEFAULTS['save_every']}; 0: after epochs only)")
 
 
+def _add_landmark_arguments(group):
+    group.add_argument("--landmarks", choices=("parts", "own"),
+                       help=f"own: a heatmap for each of {NUM_LANDMARKS} landmarks; parts: one "
+                            f"for each of {NUM_GROUPS} parts, such as left cuffs, that garments "
+                            "have in common. Lin et al. (arXiv 2005.00419) train parts first, "
+                            "then own: --weights=last --landmarks=own is a new run that begins "
+                            "with the parts' heatmaps (default: as the weights were trained, "
+                            "else own)")
+    group.add_argument("--published-flips", action=argparse.BooleanOptionalAction,
+                       help="mirror short sleeve outwear by the landmark pairs as published, "
+                            "which do not agree with the official sigmas (default: by symmetric "
+                            "pairs, which do)")
+
+
 def run(arguments):
     model = common.resolve_model(arguments)
     options = _options(arguments, model)
     config = _configure(model, arguments)
     data = common.resolve_dataset(options["dataset"])
     options["dataset"] = str(data.root.resolve())
-    train = common.load(data, "train", options["where"], options["limit"])
+    train = common.load(data, "train", options["where"], options["limit"],
+                        options["published_flips"])
     validation = None
     if "validation" in locate.subsets_present(data.root):
         validation = common.load(data, "validation")
     else:
         print("No validation images here: no validation losses, no average precision.")
-    _check_watch(options["watch"], config, options["eval_limit"], validation is not None)
     common.load_backend()
     from mrcnn import training
     from mrcnn.data.augment import Jitter
@@ -106,6 +126,9 @@ def run(arguments):
     if arguments.deterministic:
         training.make_deterministic(config.SEED)
     face = common.build("training", common.Model(config, model.weights), arguments.logs)
+    _check_watch(options["watch"], face.network, options["eval_limit"], validation is not None)
+    if config.LANDMARK_GROUPS != model.config.LANDMARK_GROUPS:
+        face.set_log_dir()  # other heatmaps are another training, with a schedule from its start
     face.run.check_writable()
     _write_options(face.run, options)
     print(f"     data set: {data}")
@@ -143,10 +166,23 @@ def _configure(model, arguments):
         {name: value for name, value in knobs.items() if value is not None})
     if config.SCHEDULE != model.config.SCHEDULE:
         config = _follow_schedule(config, arguments)
+    if arguments.landmarks is not None:
+        config = _share_heatmaps(config, arguments.landmarks)
     if model.weights is None and config.TRAIN_BN is False:
         print("From random weights batch normalisation trains (TRAIN_BN=None).")
         config = config.override({"TRAIN_BN": None})
     return config
+
+
+def _share_heatmaps(config, landmarks):
+    """Let the landmarks that are the same part share a heatmap ("parts"), or none ("own")."""
+    if "keypoint" not in config.HEADS or config.NUM_KEYPOINTS != NUM_LANDMARKS:
+        raise ValueError(
+            f"--landmarks={landmarks}: the configuration {config.NAME} has no head for "
+            f"DeepFashion2's {NUM_LANDMARKS} landmarks. Take --config=deepfashion2, or leave it "
+            "out.")
+    return config.override(
+        {"LANDMARK_GROUPS": list(LANDMARK_GROUPS) if landmarks == "parts" else None})
 
 
 def _follow_schedule(config, arguments):
@@ -172,14 +208,14 @@ def _watch(face, validation, limit):
             "picture_ids": spread(validation.image_ids, PICTURES)}
 
 
-def _check_watch(watch, config, limit, has_validation):
+def _check_watch(watch, network, limit, has_validation):
     """Refuses a metric that no epoch will have, before the first of them."""
     from fashion.evaluation.instances import TASKS
 
-    losses = ["loss", *config.LOSS_WEIGHTS]
+    losses = ["loss", *RPN_LOSSES, *(name for head in network.heads for name in head.losses_of)]
     known = losses + [f"val_{name}" for name in losses if has_validation]
     if has_validation and limit:
-        measured = [task for task, head in TASKS.items() if head in config.HEADS]
+        measured = [task for task, head in TASKS.items() if head in network.config.HEADS]
         known += [f"{task}_{name}" for task in measured for name in ("AP", "AP50", "AP75")]
     if watch is not None and watch not in known:
         raise ValueError(f"--watch={watch}: an epoch has no such number. It has "

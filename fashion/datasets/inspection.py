@@ -21,6 +21,7 @@ PUBLISHED = {"train": (191_961, 312_186), "validation": (32_153, 52_490), "test"
 BROKEN_IMAGE = "image cannot be decoded: training leaves it out"
 OTHER_PLACE = "polygons and bounding_box lie in different places (IoU below 0.5): both are used"
 OVERHANG = "bounding_box reaches more than 1 px beyond the picture: it is cut there"
+LANDMARK_BEYOND = "landmark lies beyond the picture: absent in training, measured as annotated"
 OUTSIDE = "bounding_box lies outside the picture: training leaves the item out"
 
 
@@ -93,6 +94,15 @@ def _find_beyond_picture(columns: Columns, sizes: np.ndarray, problems: Problems
     overhang = ((low < -1) | (high > size + 1)).any(axis=1) & is_known & ~outside
     _note_items(columns, problems, OUTSIDE, outside)
     _note_items(columns, problems, OVERHANG, overhang)
+    _note_items(columns, problems, LANDMARK_BEYOND, _has_landmark_beyond(columns, size) & is_known)
+
+
+def _has_landmark_beyond(columns: Columns, size: np.ndarray) -> np.ndarray:
+    """[items] bool: whether one of its landmarks, seen or covered, lies beyond (height, width)."""
+    owners = np.repeat(np.arange(columns.num_items), np.diff(columns.landmark_offsets))
+    x, y, visibility = columns.landmarks.T
+    beyond = (x < 0) | (y < 0) | (y > size[owners, 0]) | (x > size[owners, 1])
+    return np.bincount(owners, beyond & (visibility > 0), columns.num_items) > 0
 
 
 def _note_items(columns: Columns, problems: Problems, reason: str, chosen: np.ndarray) -> None:

@@ -78,7 +78,7 @@ class InstanceEvaluator:
         if self.landmarks.standard.scale == "mask":
             objects = [{**each, "area": coco.mask_area(each["segmentation"], shape)}
                        for each in objects]
-        self.landmarks.add(objects, truth, found, keypoints)
+        self.landmarks.add(shape, objects, truth, found, keypoints)
 
     def evaluate(self, tasks=None) -> dict[str, dict]:
         """Computes the metrics of every task.

@@ -28,6 +28,7 @@ from fashion.categories import CATEGORIES
 from fashion.evaluation import average_precision
 from fashion.evaluation.landmark_errors import LandmarkErrors, partners
 from mrcnn.files import atomic_path
+from mrcnn.keypoints import hide_outside
 
 # The least visibility that counts: 2 can be seen, 1 is covered.
 TASKS = {"keypoints_visible": 2, "keypoints_visible_and_occluded": 1}
@@ -39,6 +40,7 @@ RESULTS = "keypoints_results.json"
 WITHOUT_LANDMARKS = "objects without landmarks: ignored"
 ALL_COVERED = "objects whose landmarks are all covered: ignored where only visible ones count"
 BROKEN_TRUTH = "true landmarks that are no numbers: taken as absent"
+BEYOND_PHOTO = "true landmarks beyond the photo: measured as annotated, though never found there"
 BROKEN_FOUND = "found landmarks that are no numbers: taken as (0, 0)"
 _DECIMALS = 2  # of a pixel, in files and so in the measure
 
@@ -87,10 +89,12 @@ class LandmarkEvaluator:
         self._found: list[tuple[dict, np.ndarray]] = []  # detection, own [n, (x, y)]
         self._errors = LandmarkErrors()
 
-    def add(self, annotations: list[dict], truth, detections: list[dict], found) -> None:
+    def add(self, shape: tuple[int, int], annotations: list[dict], truth,
+            detections: list[dict], found) -> None:
         """Adds one image.
 
         Args:
+            shape: (height, width) of the image, px.
             annotations: COCO's, with ids and areas (s^2), N of them.
             truth: [N, K, (x, y, v)] px.
             detections: COCO's, with boxes and scores, D of them.
@@ -109,7 +113,7 @@ class LandmarkEvaluator:
         for annotation, own, partner in zip(
                 annotations, truth, partners(annotations, detections), strict=True):
             self._truth.append((annotation, own))
-            self._count(own[:, 2])
+            self._count(own, shape)
             if not annotation["iscrowd"]:
                 self._errors.add(annotation, own, None if partner is None else found[partner])
         self._found += zip(detections, found, strict=True)
@@ -128,10 +132,13 @@ class LandmarkEvaluator:
         self.counts.update({broken: sum(int(row.sum()) for row in wrong)})
         return [np.where(row, np.float32(0), own) for own, row in zip(rows, wrong, strict=True)]
 
-    def _count(self, visibility) -> None:
+    def _count(self, own, shape) -> None:
+        visibility = own[:, 2]
         highest = visibility.max(initial=0)
+        beyond = (visibility > 0) & (hide_outside(own, shape)[:, 2] == 0)
         self.counts.update({WITHOUT_LANDMARKS: int(highest <= 0),
-                            ALL_COVERED: int(0 < highest < max(TASKS.values()))})
+                            ALL_COVERED: int(0 < highest < max(TASKS.values())),
+                            BEYOND_PHOTO: int(beyond.sum())})
 
     def evaluate(self, task: str, ground_truth: dict) -> dict:
         """Computes the metrics of a task.

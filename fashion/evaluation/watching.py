@@ -5,6 +5,7 @@ import numpy as np
 
 from fashion.datasets.selection import spread
 from fashion.evaluation import pictures
+from fashion.evaluation.landmarks import DEEPFASHION2
 from fashion.evaluation.run import evaluate_instances
 from mrcnn import boxes, drawing, heatmaps, skeletons
 from mrcnn.data import mold
@@ -24,15 +25,17 @@ class AveragePrecision(keras.callbacks.Callback):
             preset.
         dataset: prepared `Dataset`.
         limit: so many images, spread evenly over the set; None takes all.
+        standard: what its keypoints are measured by, if it has any.
     """
 
-    def __init__(self, detector, dataset, limit=None):
+    def __init__(self, detector, dataset, limit=None, standard=DEEPFASHION2):
         super().__init__()
-        self.detector, self.dataset = detector, dataset
+        self.detector, self.dataset, self.standard = detector, dataset, standard
         self.image_ids = spread(dataset.image_ids, limit)
 
     def on_epoch_end(self, epoch, logs=None):
-        evaluation = evaluate_instances(self.detector, self.dataset, self.image_ids)
+        evaluation = evaluate_instances(
+            self.detector, self.dataset, self.image_ids, standard=self.standard)
         for task, numbers in evaluation.metrics.items():
             for name in ("AP", "AP50", "AP75"):
                 logs[f"{task}_{name}"] = numbers[name] or 0.0
@@ -51,26 +54,28 @@ class Drawing:
 
     def __init__(self, detector, dataset, most=3):
         self.detector, self.dataset, self.most = detector, dataset, most
+        self._graphs = {}  # molded shape -> keras.Model
 
     def __call__(self, image_id):
         """Return {"detections": picture [H, W, 3] uint8}, and under "heatmaps" another one."""
         image = self.dataset.load_image(image_id)
         found = next(self.detector.predict([image]))
         drawn = {"detections": truth_and_prediction(self.dataset, image_id, image, found)}
-        if found.keypoints is not None and len(found.above(SHOWN_SCORE).scores):
-            drawn["heatmaps"] = self.heatmaps(image)
-        return drawn
+        sheet = None if found.keypoints is None else self.heatmaps(image)
+        return drawn if sheet is None else drawn | {"heatmaps": sheet}
 
     def heatmaps(self, image):
-        """The maps of the best garments on a photo [H, W, 3]; at least one must be found."""
+        """The maps of the best garments on a photo [H, W, 3]; None where none is found."""
         config = self.detector.config
         plan = mold.plan_for(config, image.shape)
-        molded = mold.mold_image(image, plan, config.RESIZE_FILTER)
-        stages = self._stages(plan.shape)({
+        molded = mold.mold_image(image, plan, self.detector.resize_filter)
+        stages = self._stages(plan.shape).predict_on_batch({
             "input_image": molded[None], "input_window": np.array([plan.window], np.float32)})
         maps, detections, points = (np.array(x[0], np.float32) for x in stages)
         is_good = (detections[:, 4] > 0) & (detections[:, 5] >= SHOWN_SCORE)
         shown = np.flatnonzero(is_good)[:self.most]
+        if not len(shown):
+            return None
         convention = self.detector.network.convention
         boxes_px = boxes.denormalise(detections[shown, :4], plan.shape, convention)
         points[..., :2] = boxes.denormalise_points(points[..., :2], plan.shape, convention)
@@ -79,9 +84,11 @@ class Drawing:
 
     def _stages(self, shape):
         """A graph of a molded shape: heatmaps, detections [D, 6], points; normalised."""
-        graph = self.detector.graph(shape)
-        points = graph.get_layer("mrcnn_keypoint_points")
-        return keras.Model(graph.input, [*points.input, points.output])
+        if shape not in self._graphs:
+            graph = self.detector.graph(shape)
+            points = graph.get_layer("mrcnn_keypoint_points")
+            self._graphs[shape] = keras.Model(graph.input, [*points.input, points.output])
+        return self._graphs[shape]
 
 
 def truth_and_prediction(dataset, image_id, image, found):

@@ -14,7 +14,8 @@ import dataclasses
 import cv2
 import numpy as np
 
-from mrcnn.data import imgaug_compat
+from mrcnn import keypoints
+from mrcnn.data import imgaug_compat, warped_points
 
 # Where an imgaug pipeline is probed, as fractions of the image: off its axes of symmetry.
 PROBES = [(x, y) for x in (0.17, 0.48, 0.86) for y in (0.14, 0.53, 0.81)]
@@ -100,8 +101,9 @@ def apply_imgaug(augmenter, image, objects, rng):
 
     The pipeline is probed with a few points. Where they follow an affine map, the objects are
     moved by that map: outlines stay outlines, exact. Otherwise their masks go through the
-    pipeline as heatmaps: imgaug moves points through such warps slowly (PiecewiseAffine 40 ms
-    each) or wrongly (Jigsaw, polar warps), and maps just as it moves the image. Either way the
+    pipeline as heatmaps, and with them the coordinates of every pixel, by which keypoints find
+    their way: imgaug moves points through such warps slowly (PiecewiseAffine 40 ms each) or
+    wrongly (Jigsaw, polar warps by 15 px), and maps just as it moves the image. Either way the
     probes tell whether left and right were exchanged, wherever in the pipeline the flip hides.
 
     Args:
@@ -161,15 +163,23 @@ def _warped(fixed, objects, shape, mirrored):
         return warped
     whole = (0, 0, *shape)
     layers = [objects.coverage(i, whole, shape) for i in range(len(objects))]
-    maps = HeatmapsOnImage(np.stack(layers, -1).astype(np.float32) / 255, shape=(*shape, 3))
-    moved = fixed.augment_heatmaps(maps).get_arr()
-    warped.bitmaps = list(np.round(255 * moved.transpose(2, 0, 1)).astype(np.uint8))
+    layers = np.stack(layers, -1).astype(np.float32) / 255
+    if objects.keypoints is not None:
+        layers = np.concatenate([layers, warped_points.coordinate_maps(shape)], axis=-1)
+    moved = fixed.augment_heatmaps(HeatmapsOnImage(layers, shape=(*shape, 3))).get_arr()
+    coverage = moved[..., :len(objects)].transpose(2, 0, 1)
+    warped.bitmaps = list(np.round(255 * coverage).astype(np.uint8))
     warped.boxes_px = warped.extents()
     if objects.keypoints is not None:
-        points = objects.keypoints.copy()
-        there = points[..., 2] > 0
-        if there.any():
-            points[there, :2] = _move_points(fixed, points[there, :2], shape)
-        warped.keypoints = points
-        warped = warped.mirrored() if mirrored else warped
-    return warped
+        warped.keypoints = _followed(objects.keypoints, moved[..., len(objects):])
+    return warped.mirrored() if mirrored else warped
+
+
+def _followed(points, maps):
+    """Keypoints [N, K, (x, y, v)] after a warp; those that it moved out of the picture are absent.
+    """
+    moved = points.copy()
+    rows = np.nonzero(points[..., 2] > keypoints.NOT_THERE)
+    moved[(*rows, slice(2))], there = warped_points.follow(points[(*rows, slice(2))], maps)
+    moved[rows] *= there[:, None]
+    return moved

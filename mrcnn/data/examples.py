@@ -7,7 +7,7 @@ import numpy as np
 
 from mrcnn import boxes, keypoints
 from mrcnn.data import augment
-from mrcnn.data.mold import compose, plan_for, warp
+from mrcnn.data.mold import compose, plan_for, resize_filter, warp
 from mrcnn.data.objects import read_objects
 from mrcnn.data.rois import random_rois
 
@@ -70,7 +70,7 @@ def _moved(image, objects, matrix, shape, config, augmentation, rng):
     if augment.is_jitter(augmentation):
         motion, colour = augmentation.sample(rng, shape)
         matrix = compose(motion, matrix)
-    image = warp(image, matrix, shape, config.RESIZE_FILTER)
+    image = warp(image, matrix, shape, resize_filter(config))
     objects = objects.moved(matrix, shape)
     if colour is not None:
         image = colour(image)

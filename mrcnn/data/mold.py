@@ -103,6 +103,21 @@ def plan_for(config, image_shape, rng=None):
     )
 
 
+def resize_filter(config, convention="aligned"):
+    """The filter that a configuration asks for.
+
+    Args:
+        config: RESIZE_FILTER, of which "auto" is what the network's weights were trained with.
+        convention: of the network. "corners" means weights of Matterport, or some that began so.
+
+    Returns:
+        "area" or "bilinear", see `mold_image`.
+    """
+    if config.RESIZE_FILTER != "auto":
+        return config.RESIZE_FILTER
+    return "bilinear" if convention == "corners" else "area"
+
+
 def _check(mode, height, width, min_dim, max_dim):
     if mode not in MODES:
         raise ValueError(f"IMAGE_RESIZE_MODE {mode!r}: expected one of {', '.join(MODES)}")

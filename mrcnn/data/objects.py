@@ -12,6 +12,7 @@ MIN_VERTICES = 3
 # What may be left out of an image.
 WITHOUT_AREA = "objects without a usable outline"
 BROKEN_KEYPOINTS = "keypoints that are no numbers"
+KEYPOINTS_BEYOND = "keypoints beyond the photo"
 # Coverage from which a pixel of a bitmap counts for the box around it.
 HALF = 128
 
@@ -103,7 +104,7 @@ def read_objects(dataset, image_id, image_shape, with_keypoints=True):
 
     Boxes are cut at the edges of the photo: beyond them is nothing to see. Objects that cannot be
     taught (no polygon of three vertices, a box without area, a coordinate that is no number)
-    are left out; keypoints that are no numbers count as not there.
+    are left out. Keypoints that are no numbers, or lie beyond the photo, count as not there.
 
     Args:
         dataset: a `Dataset`.
@@ -133,12 +134,12 @@ def read_objects(dataset, image_id, image_shape, with_keypoints=True):
         objects.flips = [dataset.keypoint_flip(abs(int(i))) for i in objects.class_ids]
     objects.identities = _array(dataset.load_identities(image_id), np.int32)
     _check(objects, dataset)
-    lost = _forget_broken_keypoints(objects)
+    left_out = _forget_keypoints(objects, image_shape)
     window = (0, 0, image_shape[0], image_shape[1])
     good = _teachable(objects)
     objects.boxes_px = boxes.clip(objects.boxes_px, np.array(window, np.float32))
     good &= boxes.valid(objects.boxes_px)
-    left_out = {WITHOUT_AREA: int(np.sum(~good)), BROKEN_KEYPOINTS: lost}
+    left_out[WITHOUT_AREA] = int(np.sum(~good))
     return objects.take(np.flatnonzero(good)), left_out
 
 
@@ -188,13 +189,18 @@ def _check(objects, dataset):
             raise ValueError(f"keypoints of shape {objects.keypoints.shape}, expected {expected}")
 
 
-def _forget_broken_keypoints(objects):
-    """Make keypoints that are no numbers absent; returns how many there were."""
+def _forget_keypoints(objects, image_shape):
+    """Make keypoints absent that nobody can see: a dict reason -> number of them.
+
+    Here and not on the canvas: where the photo is padded, what lies beyond it still lies on it.
+    """
     if objects.keypoints is None or not len(objects):
-        return 0
+        return {}
     broken = ~np.isfinite(objects.keypoints).all(axis=2)
-    objects.keypoints = np.where(broken[..., None], 0, objects.keypoints)
-    return int(broken.sum())
+    numbers = np.where(broken[..., None], 0, objects.keypoints)
+    objects.keypoints = keypoints.hide_outside(numbers, image_shape)
+    beyond = (numbers[..., 2] > keypoints.NOT_THERE) & (objects.keypoints[..., 2] == 0)
+    return {BROKEN_KEYPOINTS: int(broken.sum()), KEYPOINTS_BEYOND: int(beyond.sum())}
 
 
 def _teachable(objects):

@@ -36,7 +36,6 @@ class KeypointHead:
         margin: of the windows, see `mrcnn.heatmaps`.
         targets: "bilinear" or "one_hot", see `heatmaps.encode`.
         train_occluded: whether keypoints that something covers (v = 1) carry a loss.
-        max_instances: detections of an image, best first, that get keypoints.
 
     Raises:
         ValueError: `groups` does not give every keypoint a map.
@@ -45,7 +44,7 @@ class KeypointHead:
     losses_of = ("mrcnn_keypoint_loss",)
 
     def __init__(self, layers, align, of_classes, groups, pool_size, channels, convolutions,
-                 train_bn, margin, targets, train_occluded, max_instances):
+                 train_bn, margin, targets, train_occluded):
         groups = np.arange(of_classes.total) if groups is None else np.asarray(groups)
         if groups.shape != (of_classes.total,) or groups.min() < 0:
             raise ValueError(
@@ -56,7 +55,6 @@ class KeypointHead:
         self.pool_size, self.size = pool_size, 4 * pool_size
         self.channels, self.convolutions, self.train_bn = channels, convolutions, train_bn
         self.margin, self.encoding, self.train_occluded = margin, targets, train_occluded
-        self.max_instances = max_instances
 
     def predict(self, pyramid, rois, image_shape):
         """Features [B, R, S/2, S/2, channels] of boxes [B, R, 4], still of no class."""
@@ -83,7 +81,9 @@ class KeypointHead:
         """Heatmaps [B, R, M, S, S], logits, of the classes [B, R]."""
         channels = Stage(lambda ids: _of(self.channels_of, ids, "int32"),
                          name="mrcnn_keypoint_channels")(class_ids)
-        return self.layers(KeypointMaps, self.maps, name="mrcnn_keypoint")(features, channels)
+        # Logits stay in float32 under mixed precision, as those of all heads.
+        return self.layers(KeypointMaps, self.maps, dtype="float32",
+                           name="mrcnn_keypoint")(features, channels)
 
     def _windows(self, boxes):
         return heatmaps.windows(boxes, self.margin, xp=ops)
@@ -91,8 +91,8 @@ class KeypointHead:
     def targets(self, sample, truth):
         """The cells of every keypoint of the object under each positive ROI.
 
-        Keypoints outside the window, absent ones (v = 0) and, if so configured, covered ones
-        (v = 1) do not count.
+        Keypoints outside the window (in its margin they do count, unlike in the papers, which have
+        none), absent ones (v = 0) and, if so configured, covered ones (v = 1) do not.
 
         Args:
             sample: of `SampleRois`, cut to the positive prefix.
@@ -126,11 +126,7 @@ class KeypointHead:
         def keypoint_loss(maps, targets):
             maps = ops.reshape(maps, (-1, *maps.shape[1:3], self.size**2))
             named = ops.take_along_axis(maps, targets["cells"], axis=-1)
-            # Of one cell alone, where Keras has a fused kernel, and on to all four: three times as
-            # fast as logsumexp, whose gradient goes over the maps again and again.
-            first = ops.sparse_categorical_crossentropy(
-                targets["cells"][..., 0], maps, from_logits=True)
-            loss = first + named[..., 0] - ops.sum(named * targets["weights"], axis=-1)
+            loss = ops.logsumexp(maps, axis=-1) - ops.sum(named * targets["weights"], axis=-1)
             return masked_mean(loss, targets["counted"], axis=(1, 2))
 
         maps = self._maps(outputs, targets["class_ids"])

@@ -33,7 +33,6 @@ class MaskHead:
     """
 
     losses_of = ("mrcnn_mask_loss",)
-    max_instances = None  # all detections get a mask
 
     def __init__(self, layers, align, num_classes, pool_size, mask_shape, channels, convolutions,
                  train_bn, mini_masks, fractional):

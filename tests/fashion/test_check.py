@@ -94,6 +94,18 @@ def test_odd_places_are_named(tmp_path):
                         inspection.OTHER_PLACE: ["000002.json item2"]}
 
 
+def test_landmarks_beyond_the_picture_are_named(tmp_path):
+    def landmarks(*first):
+        return garment(5, landmarks=[*first, *[30, 30, 1] * 14])
+
+    write(tmp_path, "train", [{"item1": garment(1), "item2": landmarks(-20, 30, 1)},
+                              {"item1": landmarks(-20, 30, 0), "item2": landmarks(30, 120.5, 2)},
+                              {"item1": landmarks(100, 120, 2)}])  # on the corner of 100 x 120
+    problems = inspection.inspect_subset(tmp_path, "train")["problems"]
+    assert problems == {
+        inspection.LANDMARK_BEYOND: ["000001.json item2", "000002.json item2"]}
+
+
 def test_few_examples_are_shown_and_the_others_counted(tmp_path, capsys):
     write(tmp_path, "train", [{"item1": garment(1)}] + [{"item1": {}}] * 4)
     assert run("--dataset", tmp_path, "--examples", 2) == 0

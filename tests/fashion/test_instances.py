@@ -1,78 +1,15 @@
 """Average precision: by hand, equal to pycocotools on its own, and in the odd cases."""
 
 import json
-import sys
-import types
-from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from PIL import Image
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from fashion.categories import NUM_LANDMARKS, by_id
-from fashion.commands import common
-from fashion.config import CONFIGS
-from fashion.evaluation import coco, report, run
+from fashion.evaluation import coco, report
 from fashion.evaluation.instances import InstanceEvaluator
-from fashion.fashion import main
-from mrcnn.data.dataset import Dataset
-from mrcnn.data.images import ImageError
-
-SHAPE = (120, 100)
-INSTANCES = ("bbox", "bbox_agnostic", "segm", "segm_agnostic")
-
-
-@dataclass
-class Prediction:
-    boxes_px: np.ndarray
-    class_ids: np.ndarray
-    scores: np.ndarray
-    mask_probs: np.ndarray
-    shape: tuple = SHAPE
-    keypoints: np.ndarray | None = None
-
-
-def predict(*found):
-    """A prediction from (class_id, score, box) with masks that fill their boxes."""
-    class_ids, scores, boxes = zip(*found, strict=True) if found else ((), (), ())
-    return Prediction(np.array(boxes, float).reshape(-1, 4), np.array(class_ids, int),
-                      np.array(scores, float), np.ones((len(found), 28, 28), np.float32))
-
-
-class Rectangles(Dataset):
-    """Objects given as (class_id, (y1, x1, y2, x2)) by image."""
-
-    def __init__(self, *images, bitmaps=False):
-        super().__init__()
-        for class_id, name in enumerate(("top", "skirt", "shoe"), start=1):
-            self.add_class("test", class_id, name)
-        for number, objects in enumerate(images, start=5):
-            self.add_image("test", f"{number:06d}", f"folder/{number:06d}.jpg", objects=objects)
-        self.bitmaps = bitmaps
-        self.prepare()
-
-    def objects(self, image_id):
-        return self.image_info[image_id]["objects"]
-
-    def image_class_ids(self, image_id):
-        return np.array([class_id for class_id, _ in self.objects(image_id)], np.int32)
-
-    def load_boxes(self, image_id):
-        return np.array([box for _, box in self.objects(image_id)], np.float32).reshape(-1, 4)
-
-    def load_polygons(self, image_id):
-        if self.bitmaps:
-            return None
-        return [[np.array([(x1, y1), (x2, y1), (x2, y2), (x1, y2)], np.float32)]
-                for _, (y1, x1, y2, x2) in self.objects(image_id)]
-
-    def load_mask(self, image_id):
-        bitmaps = np.zeros((*SHAPE, len(self.objects(image_id))), bool)
-        for i, (_, (y1, x1, y2, x2)) in enumerate(self.objects(image_id)):
-            bitmaps[y1:y2, x1:x2, i] = True
-        return bitmaps, self.image_class_ids(image_id)
+from tests.fashion.rectangles import APART, BIG, INSTANCES, SHAPE, SMALL, Rectangles, predict
 
 
 def evaluate(dataset, *predictions):
@@ -80,9 +17,6 @@ def evaluate(dataset, *predictions):
     for image_id, prediction in zip(dataset.image_ids, predictions, strict=True):
         evaluator.add(image_id, SHAPE, prediction)
     return evaluator.evaluate()
-
-
-BIG, SMALL, APART = (10, 20, 90, 80), (30, 30, 50, 55), (95, 5, 115, 35)
 
 
 @pytest.mark.parametrize("bitmaps", [False, True])
@@ -229,63 +163,6 @@ def test_unknown_task_is_refused():
         InstanceEvaluator(Rectangles([])).evaluate(["keypoints_visible"])
 
 
-# The whole run, with a detector that knows the truth.
-
-
-class Photos(Rectangles):
-    """Images whose first pixel is their number; the fourth is broken."""
-
-    def load_image(self, image_id):
-        if image_id == 3:
-            raise ImageError("truncated")
-        return np.full((*SHAPE, 3), image_id, np.uint8)
-
-
-class Oracle:
-    """Finds everything, and remembers what it was shown."""
-
-    def __init__(self, dataset):
-        self.dataset, self.shown = dataset, []
-
-    def predict(self, images, batch_size=None):
-        for image in images:
-            image_id = int(image[0, 0, 0])
-            self.shown.append(image_id)
-            yield predict(*((class_id, 0.9, box) for class_id, box in
-                            self.dataset.objects(image_id)))
-
-
-def test_an_evaluation_goes_through_all_images_in_order_and_past_a_broken_one():
-    dataset = Photos(*[[(1 + i % 3, BIG)] for i in range(8)])
-    oracle = Oracle(dataset)
-    evaluation = run.evaluate_instances(oracle, dataset)
-    assert oracle.shown == [0, 1, 2, 4, 5, 6, 7] and evaluation.images == 7
-    assert evaluation.metrics["segm"]["AP"] == pytest.approx(1)
-    assert evaluation.skipped.to_dict() == {run.BROKEN_IMAGE: ["folder/000008.jpg"]}
-    assert run.evaluate_instances(Oracle(dataset), dataset, [1, 5], tasks=["bbox"]).images == 2
-    with pytest.raises(ValueError, match="None of 1 images can be read"):
-        run.evaluate_instances(Oracle(dataset), dataset, [3])
-
-
-def test_metrics_file(tmp_path, monkeypatch):
-    monkeypatch.setattr(run.weights, "fingerprint", lambda network: "abc")
-    dataset = Photos([(1, BIG)])
-    evaluation = run.evaluate_instances(Oracle(dataset), dataset)
-    network = types.SimpleNamespace(config=CONFIGS["tiny"]())
-    run.write_metrics(tmp_path / "new" / "metrics.json", evaluation, network, weights_file="w.h5",
-                      dataset=tmp_path, subset="validation",
-                      sample={"version": 2, "seed": 7, "counts": {}})
-    content = json.loads((tmp_path / "new" / "metrics.json").read_text())
-    for task in INSTANCES:
-        assert content[task]["AP50"] == pytest.approx(1)
-    assert content["bbox"]["per_class"]["skirt"]["AP"] is None
-    assert content["configuration"]["name"] == "tiny"
-    assert content["weights"] == {"file": "w.h5", "fingerprint": "abc"}
-    assert content["dataset"] == {"folder": str(tmp_path), "subset": "validation"}
-    assert content["sample"] == {"version": 2, "seed": 7}
-    assert content["images"] == 1 and content["seconds"] >= 0
-
-
 def test_tables():
     metrics = evaluate(Rectangles([(1, BIG)]), predict((1, 0.9, BIG)))
     lines = report.format_metrics(metrics).splitlines()
@@ -295,89 +172,3 @@ def test_tables():
     classes = report.format_classes(metrics).splitlines()
     assert [line.split()[0] for line in classes[1:]] == ["top"]  # the others have no objects
     assert ".638" in report.format_published()
-
-
-@pytest.fixture
-def finder(tmp_path, monkeypatch):
-    """Stands for the network: finds a vest and its landmarks on each of four images."""
-    write_images(tmp_path / "data" / "validation", 4)
-
-    class Finder:
-        shown = []
-
-        def __init__(self, network):
-            assert network.config.DETECTION_MIN_CONFIDENCE == 0.05  # the evaluation preset
-
-        def predict(self, images, batch_size):
-            assert batch_size == 2
-            for image in images:
-                self.shown.append(image.shape)
-                found = predict((5, 0.9, (10, 20, 90, 80)))
-                found.keypoints = np.zeros((1, NUM_LANDMARKS, 3), np.float32)
-                found.keypoints[0, by_id(5).landmarks] = LANDMARKS
-                yield found
-
-    config = CONFIGS["tiny"]().override({"HEADS": ("box", "mask", "keypoint")})
-    monkeypatch.setattr(common, "load_backend", lambda: None)
-    monkeypatch.setattr(common, "resolve_model", lambda _: common.Model(config, "some.h5"))
-    monkeypatch.setattr(common, "build", lambda mode, model, logs: types.SimpleNamespace(
-        network=types.SimpleNamespace(config=model.config)))
-    monkeypatch.setitem(sys.modules, "mrcnn.detection", types.SimpleNamespace(Detector=Finder))
-    monkeypatch.setattr(run.weights, "fingerprint", lambda network: "abc")
-    return Finder
-
-
-def evaluate_command(folder, *more):
-    return main(["evaluate", "--weights=some.h5", f"--dataset={folder / 'data'}", "--limit=3",
-                 f"--output={folder / 'out'}", "--batch-size=2", *more])
-
-
-def test_evaluate_command(tmp_path, finder, capsys):
-    assert evaluate_command(tmp_path) == 0
-    assert len(finder.shown) == 3
-    content = json.loads((tmp_path / "out" / "metrics.json").read_text())
-    for task in (*INSTANCES, "keypoints_visible", "keypoints_visible_and_occluded"):
-        assert content[task]["AP"] == pytest.approx(1)
-    assert content["landmarks"] == {}
-    assert content["dataset"] == {"folder": str(tmp_path / "data"), "subset": "validation"}
-    detections = json.loads((tmp_path / "out" / "detections.json").read_text())
-    assert [d["image_id"] for d in detections] == [1, 2, 3]
-    truth = json.loads((tmp_path / "out" / "ground_truth.json").read_text())
-    assert truth["categories"][4] == {"id": 5, "name": "vest"}
-    assert len(json.loads((tmp_path / "out" / "keypoints_results.json").read_text())) == 3
-    out = capsys.readouterr().out
-    assert "on 3 validation images" in out and "classes aside" in out and "vest" in out
-    assert "Landmarks, visible and occluded:" in out
-
-
-def test_evaluate_measures_what_it_is_asked_for(tmp_path, finder, capsys):
-    assert evaluate_command(tmp_path, "--tasks=keypoints,bbox") == 0
-    content = json.loads((tmp_path / "out" / "metrics.json").read_text())
-    assert [task for task in content if isinstance(content[task], dict) and "AP" in content[task]
-            ] == ["keypoints_visible", "keypoints_visible_and_occluded", "bbox", "bbox_agnostic"]
-    with pytest.raises(SystemExit):
-        evaluate_command(tmp_path, "--tasks=boxes")
-    assert "bbox, segm, keypoints" in capsys.readouterr().err
-
-
-def test_evaluate_refuses_what_the_network_cannot_do(tmp_path, finder, monkeypatch, capsys):
-    config = CONFIGS["tiny"]().override({"HEADS": ("box", "mask")})
-    monkeypatch.setattr(common, "resolve_model", lambda _: common.Model(config, "some.h5"))
-    assert evaluate_command(tmp_path, "--tasks=keypoints") == 1
-    assert "no keypoint head, only box, mask" in capsys.readouterr().err and not finder.shown
-
-
-# The vest on each image.
-LANDMARKS = np.stack([np.linspace(25, 75, 15), np.linspace(15, 85, 15), np.full(15, 2)], axis=1)
-
-
-def write_images(folder, count):
-    """A subset in DeepFashion2's layout with a vest on each image."""
-    for name in ("image", "annos"):
-        (folder / name).mkdir(parents=True)
-    for number in range(1, count + 1):
-        Image.new("RGB", SHAPE[::-1]).save(folder / "image" / f"{number:06d}.jpg")
-        (folder / "annos" / f"{number:06d}.json").write_text(json.dumps({"item1": {
-            "category_id": 5, "bounding_box": [20, 10, 80, 90],
-            "segmentation": [[20, 10, 80, 10, 80, 90, 20, 90]],
-            "landmarks": LANDMARKS.ravel().tolist()}}))

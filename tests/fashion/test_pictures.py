@@ -8,6 +8,7 @@ from PIL import Image
 
 from fashion.categories import CATEGORIES, NAMES, NUM_LANDMARKS, by_id
 from fashion.commands import detect
+from fashion.config import CONFIGS
 from fashion.datasets.deepfashion2 import DeepFashion2Dataset
 from fashion.datasets.sample import write_sample
 from fashion.evaluation import pictures
@@ -85,7 +86,7 @@ def test_detect_writes_the_landmarks_of_the_category(tmp_path):
     keypoints[0, vest.landmarks] = [(10.25, 20.5, 0.75)] * vest.count
     found = Raw((100, 80), np.array([(5, 5, 95, 75.0)] * 2), np.array([5, 9]),
                 np.array([0.9, 0.8]), np.ones((2, 8, 8), np.float32), keypoints)
-    results = detect.Pictures(tmp_path, CLASS_NAMES)
+    results = detect.Pictures(tmp_path, CONFIGS["tiny"]())
     results.add(tmp_path / "photo.jpg", np.zeros((100, 80, 3), np.uint8), found)
     results.write_json({})
     content = json.loads((tmp_path / "detections.json").read_text())
@@ -99,7 +100,6 @@ def test_detect_writes_the_landmarks_of_the_category(tmp_path):
 
 
 def test_heatmaps_of_what_a_network_finds(dataset, monkeypatch):
-    from fashion.config import CONFIGS
     from fashion.evaluation import watching
     from mrcnn.detection import Detector
     from mrcnn.network import Network
@@ -114,3 +114,5 @@ def test_heatmaps_of_what_a_network_finds(dataset, monkeypatch):
     monkeypatch.setattr(watching, "SHOWN_SCORE", 0.0)
     sheet = drawing(image_id)["heatmaps"]
     assert sheet.dtype == np.uint8 and sheet.shape[1:] == (7 * 160, 3)
+    monkeypatch.setattr(watching.keras, "Model", lambda *_: pytest.fail("one graph serves all"))
+    np.testing.assert_array_equal(drawing(image_id)["heatmaps"], sheet)

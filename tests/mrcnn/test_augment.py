@@ -106,6 +106,42 @@ def test_keypoints_follow_a_flip_exactly():
     np.testing.assert_allclose(row["gt_keypoints"][0, 1, :2], (128 - left[0], left[1]), atol=1e-3)
 
 
+class Dots(Drawn):
+    """On each photo three dots, a red, a green and a blue one, where its three keypoints are."""
+
+    def load_image(self, image_id):
+        y, x = np.mgrid[:120, :100][..., None] + 0.5
+        squares = [(axis - at) ** 2 for axis, at in zip((x, y), self.dots(image_id).T, strict=True)]
+        return np.round(255 * np.exp(-sum(squares) / 8)).astype(np.uint8)
+
+    def load_keypoints(self, image_id):
+        dots = np.column_stack([self.dots(image_id), (2, 2, 2)])
+        return np.stack([dots] * len(self.image_info[image_id]["class_ids"]))
+
+    def keypoint_flip(self, class_id):
+        return None
+
+    def dots(self, image_id):
+        return np.random.default_rng(image_id).uniform(20, 80, (3, 2))
+
+
+@pytest.mark.parametrize("name", [*AFFINE, *WARPS, "piecewise"])
+@pytest.mark.filterwarnings("ignore:`estimate`:FutureWarning")  # of skimage, from within imgaug
+def test_keypoints_stay_where_the_picture_shows_them(name):
+    pipeline = {**AFFINE, **WARPS, "piecewise": iaa.PiecewiseAffine(scale=0.03)}[name]
+    dataset, distances = Dots(images=8), []
+    for image_id in dataset.image_ids:
+        row, _ = load_example(
+            dataset, image_id, KEYPOINT_CONFIG, pipeline, np.random.default_rng(image_id))
+        for channel, point in zip(row["input_image"].transpose(2, 0, 1), row["gt_keypoints"][0],
+                                  strict=True):
+            y, x = np.argwhere(channel > 0.9 * channel.max()).mean(axis=0) + 0.5
+            if point[2] and channel.max() > 150:
+                distances.append(np.hypot(x - point[0], y - point[1]))
+    assert len(distances) >= 20, "hardly any leaves the picture"
+    assert np.median(distances) < 1 and np.percentile(distances, 95) < 2.5
+
+
 def test_keypoints_that_leave_the_picture_are_not_there():
     shifted = iaa.Affine(translate_px={"x": 70})
     row, _ = load_example(Drawn(), 0, KEYPOINT_CONFIG, shifted, np.random.default_rng(0))

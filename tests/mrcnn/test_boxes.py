@@ -105,6 +105,26 @@ def test_denormalise_undoes_normalise_without_rounding(convention):
     np.testing.assert_allclose(back, boxes_px, atol=1e-3)
 
 
+def test_normalise_points_by_hand():
+    points = np.array([(0.5, 0.5), (25.5, 50.5), (51, 101)])  # centre of the first pixel, ..., edge
+    np.testing.assert_allclose(
+        boxes.normalise_points(points, (101, 51)), points / (51, 101), rtol=1e-12)
+    np.testing.assert_allclose(  # half a pixel less, of a size less by one
+        boxes.normalise_points(points, (101, 51), "corners"), [(0, 0), (0.5, 0.5), (1.01, 1.005)],
+        rtol=1e-12)
+    middle = boxes.normalise(np.array([10, 20, 11, 21]), (101, 51), "corners")
+    np.testing.assert_allclose(
+        boxes.normalise_points(np.array([20.5, 10.5]), (101, 51), "corners"), middle[1::-1])
+
+
+@pytest.mark.parametrize("convention", boxes.CONVENTIONS)
+def test_denormalise_points_undoes_normalise_points(convention):
+    points = np.random.default_rng(0).uniform(-20, 500, (3, 5, 2))
+    there = boxes.normalise_points(points, (300, 480), convention)
+    back = boxes.denormalise_points(there, (300, 480), convention)
+    np.testing.assert_allclose(back, points, atol=1e-12)
+
+
 def test_unknown_convention_names_the_known_ones():
     with pytest.raises(ValueError, match=r"aligned.*corners.*'corner'"):
         boxes.normalise(random_boxes(1), (10, 10), "corner")
@@ -123,6 +143,8 @@ def test_graph_code_gets_the_same_from_keras_ops():
         (boxes.clip, (a, window)),
         (boxes.normalise, (a, (20, 30), "corners")),
         (boxes.denormalise, (a, (20, 30), "corners")),
+        (boxes.normalise_points, (a[:, :2], (20, 30), "corners")),
+        (boxes.denormalise_points, (a[:, :2], (20, 30), "corners")),
     ):
         tensors = [ops.convert_to_tensor(arguments[0]), *arguments[1:]]
         result = ops.convert_to_numpy(function(*tensors, xp=ops))

@@ -65,6 +65,15 @@ def test_true_false_and_none_in_any_case():
         Trained().override({"TRAIN_BN": "maybe"})
 
 
+def test_none_is_a_value_wherever_it_is_the_bases():
+    grouped = Shapes().override({"LANDMARK_GROUPS": [0, 0, 1], "KEYPOINTS_OF_CLASS": [(0, 3)]})
+    cleared = grouped.override({"LANDMARK_GROUPS": "None", "KEYPOINTS_OF_CLASS": "none"})
+    assert cleared.LANDMARK_GROUPS is None and cleared.KEYPOINTS_OF_CLASS is None
+    assert grouped.override({"LANDMARK_GROUPS": "[0, 1, 1]"}).LANDMARK_GROUPS == [0, 1, 1]
+    with pytest.raises(ValueError, match="LANDMARK_GROUPS"):
+        grouped.override({"LANDMARK_GROUPS": "3"})
+
+
 def test_words_where_words_belong():
     def backbone(layers, image):
         return []

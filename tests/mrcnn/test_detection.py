@@ -90,6 +90,39 @@ def test_a_photo_without_objects():
     assert found["rois"].shape == (0, 4) and found["masks"].shape == (50, 70, 0)
 
 
+class PointsNetwork(BrightSpotNetwork):
+    """Finds the bright rectangle as class 2, then nothing, and three points on the first."""
+
+    def __init__(self, config, convention, points_px):
+        super().__init__(config, convention)
+        self.points_px = points_px
+
+    def predict_on_batch(self, inputs):
+        found = super().predict_on_batch(inputs)
+        shape = inputs["input_image"].shape[1:3]
+        own = np.full((len(inputs["input_image"]), 2, 3, 3), 0.5, np.float32)
+        own[..., :2] = boxes.normalise_points(self.points_px, shape, self.convention)
+        return found | {"keypoints": own}
+
+
+@pytest.mark.parametrize("convention", boxes.CONVENTIONS)
+def test_keypoints_return_to_the_photo(convention):
+    config = type("Three", (SquareConfig,), {
+        "NUM_KEYPOINTS": 5, "NUM_CLASSES": 3, "KEYPOINTS_OF_CLASS": [(0, 3), (3, 2)]})()
+    # 480x320 molds to 256x171 at (42, 0): the factor is 480/256; the last point is none of class 2.
+    molded = np.array([(42, 0), (62.5, 100.25), (99, 99)])
+    network = PointsNetwork(config, convention, molded)
+    [found] = detection.Detector(network).detect([photo(480, 320, (100, 100, 200, 200))])
+    assert found["keypoints"].shape == (1, 5, 3) and found["class_ids"].tolist() == [2]
+    factor = 480 / 256
+    expected = [(0, 0, 0.5), (20.5 * factor, 100.25 * factor, 0.5)]
+    np.testing.assert_allclose(found["keypoints"][0, 3:], expected, atol=0.1)
+    assert not found["keypoints"][0, :3].any()
+    network.points_px = np.array([(20, -9), (250, 300), (0, 0)])  # beyond the photo
+    [found] = detection.Detector(network).detect([photo(480, 320, (100, 100, 200, 200))])
+    np.testing.assert_allclose(found["keypoints"][0, 3:, :2], [(0, 0), (320, 480)])
+
+
 def test_many_photos_of_many_shapes_keep_their_order():
     network = BrightSpotNetwork(PadConfig())
     shapes = [(64, 64), (64, 128), (60, 60), (200, 64), (64, 64), (64, 70), (10, 10)] * 5

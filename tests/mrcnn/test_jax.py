@@ -32,7 +32,9 @@ class Total(keras.Model):
 
 
 assert keras.backend.backend() == "jax"
-config = SmallConfig().override({"TRAIN_BN": None})
+config = SmallConfig().override({
+    "TRAIN_BN": None, "HEADS": ("box", "mask", "keypoint"), "NUM_KEYPOINTS": 6,
+    "KEYPOINTS_OF_CLASS": [(0, 2), (2, 4), (0, 0), (3, 3)], "KEYPOINT_MAX_INSTANCES": 3})
 network = Network(config)
 model = Total(network.training_graph())
 model.compile(optimizer=keras.optimizers.SGD(1e-3), jit_compile=True)
@@ -46,6 +48,7 @@ found = network.inference_graph().predict({
     "input_image": np.zeros((2, side, side, 3), "uint8"),
     "input_window": np.float32([[0, 0, side, side]] * 2)}, verbose=0)
 assert found["detections"].shape == (2, 10, 6) and found["masks"].shape == (2, 10, 28, 28)
+assert found["keypoints"].shape == (2, 3, 4, 3) and np.isfinite(found["keypoints"]).all()
 print("trained and detected")
 """
 

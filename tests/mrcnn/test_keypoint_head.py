@@ -28,7 +28,6 @@ def head_with(**changed):
         "align": {"convention": "aligned"}, "of_classes": keypoints.of_classes(RANGES, 5, 12),
         "groups": None, "pool_size": SIZE // 4, "channels": 8, "convolutions": 1,
         "train_bn": None, "margin": MARGIN, "targets": "bilinear", "train_occluded": True,
-        "max_instances": 20,
     }
     return KeypointHead(SharedLayers(), **(arguments | changed))
 

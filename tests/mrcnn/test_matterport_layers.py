@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from mrcnn.config import Config
-from mrcnn.matterport import layers
+from mrcnn.layers.batch_norm import BatchNorm
+from mrcnn.matterport import layers, sampled_targets, tensors
 from tests.mrcnn.layer_harness import check_layer
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "matterport_layers.npz"
@@ -126,7 +127,7 @@ def test_detection_layer(golden):
 
 def test_detections_of_one_image(golden):
     rois, probs, deltas, meta = detection_inputs(golden)
-    window = layers.norm_boxes_graph(meta[1, 7:11], meta[1, 4:6])
+    window = tensors.norm_boxes_graph(meta[1, 7:11], meta[1, 4:6])
     found = layers.refine_detections_graph(rois[1], probs[1], deltas[1], window, HalfScores())
     np.testing.assert_allclose(found, golden["detection_out_50"][1], atol=1e-6)
 
@@ -173,7 +174,7 @@ def check_targets(golden, image, targets):
 
 
 def test_targets_are_matterports(golden):
-    targets = layers.DetectionTargetLayer(Config())(target_inputs(golden))
+    targets = sampled_targets.DetectionTargetLayer(Config())(target_inputs(golden))
     assert [values.shape for values in targets] == [
         (2, 200, 4), (2, 200), (2, 200, 4), (2, 200, 28, 28)]
     for image in range(2):
@@ -182,12 +183,12 @@ def test_targets_are_matterports(golden):
 
 def test_targets_of_one_image(golden):
     image = [values[1] for values in target_inputs(golden)]
-    check_targets(golden, 1, layers.detection_targets_graph(*image, Config()))
+    check_targets(golden, 1, sampled_targets.detection_targets_graph(*image, Config()))
 
 
 def test_target_layer(golden):
-    layer = layers.DetectionTargetLayer(Config(), name="proposal_targets")
-    copy = layers.DetectionTargetLayer.from_config(layer.get_config())
+    layer = sampled_targets.DetectionTargetLayer(Config(), name="proposal_targets")
+    copy = sampled_targets.DetectionTargetLayer.from_config(layer.get_config())
     assert copy.get_config() == layer.get_config()
     inputs = target_inputs(golden)
     symbols = [keras.Input(values.shape[1:], dtype=str(values.dtype)) for values in inputs]
@@ -206,7 +207,7 @@ class FewRois(Config):
 def targets_of(proposals, gt_class_ids, gt_boxes):
     masks = np.ones((32, 32, len(gt_boxes)), bool)
     arrays = np.float32(proposals), np.int32(gt_class_ids), np.float32(gt_boxes), masks
-    targets = layers.detection_targets_graph(*arrays, FewRois())
+    targets = sampled_targets.detection_targets_graph(*arrays, FewRois())
     return [np.asarray(values) for values in targets]
 
 
@@ -233,45 +234,45 @@ def test_negatives_keep_the_ratio_and_shun_crowds():
 
 def test_boxes_to_pixels_and_back():
     boxes_px, shape = np.float32([[0, 0, 101, 51], [10, 5, 20, 9]]), np.array([101, 51])
-    boxes = layers.norm_boxes_graph(boxes_px, shape)
+    boxes = tensors.norm_boxes_graph(boxes_px, shape)
     np.testing.assert_allclose(boxes, [[0, 0, 1, 1], [0.1, 0.1, 0.19, 0.16]], atol=1e-6)
-    whole = layers.denorm_boxes_graph(np.asarray(boxes) + 0.001, (101, 51))
+    whole = tensors.denorm_boxes_graph(np.asarray(boxes) + 0.001, (101, 51))
     np.testing.assert_array_equal(whole, boxes_px)
     assert keras.backend.standardize_dtype(whole.dtype) == "int32"
 
 
 def test_deltas_have_no_bound():
     box, deltas = np.float32([[0, 0, 2, 4]]), np.float32([[0.5, 0.25, np.log(100), 0]])
-    moved = layers.apply_box_deltas_graph(box, deltas)
+    moved = tensors.apply_box_deltas_graph(box, deltas)
     np.testing.assert_allclose(moved, [[-98, 1, 102, 5]], rtol=1e-5)
 
 
 def test_clip_and_overlaps():
     boxes = np.float32([[-1, 0, 2, 2], [0, 0, 1, 2], [3, 3, 3, 3]])
-    clipped = layers.clip_boxes_graph(boxes, np.float32([0, 0, 2, 1]))
+    clipped = tensors.clip_boxes_graph(boxes, np.float32([0, 0, 2, 1]))
     np.testing.assert_array_equal(clipped, [[0, 0, 2, 1], [0, 0, 1, 1], [2, 1, 2, 1]])
-    overlaps = layers.overlaps_graph(boxes[1:], boxes)
+    overlaps = tensors.overlaps_graph(boxes[1:], boxes)
     np.testing.assert_allclose(overlaps, [[1 / 3, 1, 0], [0, 0, 0]])
 
 
 def test_padding():
     rows = np.float32([[0, 0, 1, 1], [0, 0, 0, 0], [-1, 1, 0, 0]])
-    trimmed, kept = layers.trim_zeros_graph(rows)
+    trimmed, kept = tensors.trim_zeros_graph(rows)
     np.testing.assert_array_equal(trimmed, rows[[0, 2]])
     np.testing.assert_array_equal(kept, [True, False, True])
-    packed = layers.batch_pack_graph(np.arange(12).reshape(3, 4), np.array([2, 0, 3]), 3)
+    packed = tensors.batch_pack_graph(np.arange(12).reshape(3, 4), np.array([2, 0, 3]), 3)
     np.testing.assert_array_equal(packed, [0, 1, 8, 9, 10])
 
 
 def test_logarithm():
-    np.testing.assert_allclose(layers.log2_graph(np.float32([1, 8])), [0, 3], rtol=1e-6)
+    np.testing.assert_allclose(tensors.log2_graph(np.float32([1, 8])), [0, 3], rtol=1e-6)
 
 
 def test_image_meta_of_arrays_and_symbols(golden):
     meta = golden["detection_meta"]
-    parts = layers.parse_image_meta_graph(meta)
+    parts = tensors.parse_image_meta_graph(meta)
     model_input = keras.Input(meta.shape[1:])
-    model = keras.Model(model_input, layers.parse_image_meta_graph(model_input))
+    model = keras.Model(model_input, tensors.parse_image_meta_graph(model_input))
     for found in (parts, model(meta)):
         np.testing.assert_array_equal(found["window"], [[28, 0, 228, 256], [0, 48, 256, 208]])
         np.testing.assert_array_equal(found["original_image_shape"], meta[:, 1:4])
@@ -283,8 +284,8 @@ def test_image_meta_of_arrays_and_symbols(golden):
 def test_functions_stand_in_functional_graphs():
     boxes, other = keras.Input((4,)), keras.Input((4,))
     outputs = [
-        layers.overlaps_graph(boxes, other),
-        layers.clip_boxes_graph(boxes=boxes, window=np.float32([0, 0, 1, 1])),
+        tensors.overlaps_graph(boxes, other),
+        tensors.clip_boxes_graph(boxes=boxes, window=np.float32([0, 0, 1, 1])),
     ]
     a, b = np.float32([[0, 0, 2, 2]]), np.float32([[1, 0, 3, 2]])
     overlaps, clipped = keras.Model([boxes, other], outputs)([a, b])
@@ -294,6 +295,6 @@ def test_functions_stand_in_functional_graphs():
 
 def test_old_batch_norm_is_called_with_training():
     x = np.float32([[1.0], [3.0]])
-    layer = layers.BatchNorm(name="bn", epsilon=0)
+    layer = BatchNorm(name="bn", epsilon=0)
     np.testing.assert_allclose(layer(x, training=False), x)
     np.testing.assert_allclose(layer(x, training=True), [[-1], [1]], rtol=1e-6)

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -56,6 +57,14 @@ def test_resizing_equals_scikit_image(size):
         image, size, order=1, mode="edge", preserve_range=True, anti_aliasing=False
     )
     assert np.abs(ours - theirs).max() <= 1.01
+
+
+@pytest.mark.parametrize("asked, convention, filter", [
+    ("auto", "aligned", "area"), ("auto", "corners", "bilinear"), ("area", "corners", "area"),
+    ("bilinear", "aligned", "bilinear")])
+def test_the_filter_is_the_one_that_the_weights_know(asked, convention, filter):
+    config = SimpleNamespace(RESIZE_FILTER=asked)
+    assert mold.resize_filter(config, convention) == filter
 
 
 def test_area_filter_averages():

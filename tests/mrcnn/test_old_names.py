@@ -93,6 +93,7 @@ SIGNATURES = {
         "resize_mask": "mask, scale, padding, crop=None",
         "minimize_mask": "bbox, mask, mini_shape",
         "expand_mask": "bbox, mini_mask, image_shape",
+        "mold_mask": "mask, config",
         "unmold_mask": "mask, bbox, image_shape",
         "generate_anchors": "scales, ratios, shape, feature_stride, anchor_stride",
         "generate_pyramid_anchors": "scales, ratios, feature_shapes, feature_strides, "

@@ -25,6 +25,11 @@ def test_the_published_weights_go_where_they_are_asked_for(monkeypatch, tmp_path
     assert capsys.readouterr().out.count(path) == 1
 
 
+def test_what_the_original_never_wrote_says_what_to_take():
+    with pytest.raises(NotImplementedError, match="resize_mask"):
+        utils.mold_mask(np.zeros((4, 4), bool), None)
+
+
 def test_batch_slice_of_arrays():
     rows = np.arange(12.0).reshape(3, 4)
     total = utils.batch_slice(rows, lambda row: row.sum(), 3)

@@ -107,11 +107,13 @@ def test_the_report_reads_at_a_glance():
         [("mrcnn_class_logits/kernel", (1024, 81), (1024, 14))], 1_200_000, 64_000_000)
     assert str(report) == """\
 x.h5: 1.2 of the network's 64.0 million numbers
-  loaded      2 weights of 1 layers
-  excluded    1 weights of 1 layers, as they were: mrcnn_mask
+  loaded      2 weights of 1 layer
+  excluded    1 weight of 1 layer, as they were: mrcnn_mask
   missing     14 weights of 7 layers, not in the file: fpn* (7)
-  left over   1 weights of 1 layers, in the file only: fc
+  left over   1 weight of 1 layer, in the file only: fc
   mismatched  mrcnn_class_logits/kernel: 1024x14 here, 1024x81 in the file"""
+    few = weights.Report(Path("x.h5"), ["conv1/bias"], parameters=1_234, capacity=804_000)
+    assert str(few).startswith("x.h5: 1,234 of the network's 804,000 numbers\n")
 
 
 def test_excluded_layers_keep_their_values_and_are_new(network, path):
@@ -157,7 +159,7 @@ def test_a_line_for_everyone_and_every_name_for_those_who_debug(network, tmp_pat
     warning, info, debug = caplog.records
     assert warning.levelname == "WARNING" and "['mrcnn_mistyped']" in warning.getMessage()
     assert info.levelname == "INFO" and info.getMessage() == (
-        "part.h5: loaded 1 weights of 1 layers, excluded 4, missing 7, left over 1; new: bn_conv1,"
+        "part.h5: loaded 1 weight of 1 layer, excluded 4, missing 7, left over 1; new: bn_conv1,"
         " conv1, res4a_branch2a, rpn_class_raw, mrcnn_class_logits.")
     assert debug.levelname == "DEBUG" and len(debug.getMessage().splitlines()) == 12
     assert "left over: fc/kernel" in debug.getMessage()
@@ -203,16 +205,20 @@ def test_another_architecture_is_refused_by_name_too(tmp_path):
     weights.save_weights(shallow, path, {"name": "match_rcnn", "backbone": "resnet50"})
     refused(deep, path, "ResNet-50", "configuration match_rcnn", "ResNet-101", by_name=True)
     weights.save_weights(deep, path)
-    refused(shallow, path, "holds a ResNet-101", "is a ResNet-50")
+    refused(shallow, path, "holds a ResNet-101", "is a ResNet-50", "set BACKBONE = 'resnet101'")
 
 
 @pytest.mark.parametrize("content, word", [
     (b"", "empty. Download or copy it again"),
     (b"<!DOCTYPE html><html>404</html>", "web page, saved instead of the file"),
+    (b"<h1>403 Forbidden</h1>", "web page, saved instead of the file"),
     (pickle.dumps({"conv1": 1}), "pickle, which is not read"),
+    (pickle.dumps({"conv1": 1}, protocol=0), "pickle, which is not read"),
+    (pickle.dumps([np.ones(3)], protocol=0), "pickle, which is not read"),
+    (pickle.dumps(SimpleNamespace(conv1=1), protocol=0), "pickle, which is not read"),
     (b"PK\x03\x04 and so on", "truncated or damaged"),
     (b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
-    (b"something else", "unknown. Expected an HDF5 file"),
+    (b"something else", "unknown. Take the file"),
 ])
 def test_other_files_are_named(network, tmp_path, content, word):
     path = tmp_path / "weights.h5"
@@ -276,6 +282,15 @@ def test_roi_align_that_weights_mean(network, path, tmp_path):
     assert weights.convention(matterports) == "corners"
     imagenet = write(tmp_path / "b.h5", {"conv1/conv1_W:0": np.ones(1)})
     assert weights.convention(imagenet) is None
+
+
+def test_classes_of_a_file(path, tmp_path):
+    assert weights.num_classes(path) == 3
+    old = write(tmp_path / "a.h5", {"mrcnn_class_logits/mrcnn_class_logits_b:0": np.ones(81)})
+    assert weights.num_classes(old) == 81
+    StandInNetwork(logits=7).training_graph().save_weights(tmp_path / "b.weights.h5")
+    assert weights.num_classes(tmp_path / "b.weights.h5") == 7
+    assert weights.num_classes(write(tmp_path / "c.h5", {"conv1/conv1_W:0": np.ones(1)})) is None
 
 
 def test_fingerprint_is_of_the_numbers(network, path, tmp_path):
