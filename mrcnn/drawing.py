@@ -64,6 +64,43 @@ def draw_detections(image, boxes, class_ids, scores=None, masks=None, class_name
     return picture
 
 
+def draw_box(image, box, color):
+    """Draws a box of two pixels' width on an array, in place, as Matterport's notebooks do.
+
+    Args:
+        image: [H, W, 3] of any type.
+        box: (y1, x1, y2, x2) px, rounded.
+        color: (r, g, b), in the image's range.
+
+    Returns:
+        image, the same array.
+    """
+    y1, x1, y2, x2 = (round(float(value)) for value in box)
+    image[y1:y1 + 2, x1:x2] = color
+    image[y2:y2 + 2, x1:x2] = color
+    image[y1:y2, x1:x1 + 2] = color
+    image[y1:y2, x2:x2 + 2] = color
+    return image
+
+
+def apply_mask(image, mask, color, alpha=0.5):
+    """Tints the pixels where the mask is 1, in place.
+
+    Args:
+        image: [H, W, 3] of any type, 0 to 255.
+        mask: [H, W]; True and 1 count, other values do not.
+        color: (r, g, b), 0 to 1.
+        alpha: share of the colour.
+
+    Returns:
+        image, the same array.
+    """
+    selected = np.asarray(mask) == 1
+    tint = np.array([alpha * value * 255 for value in color[:3]])
+    image[selected, :3] = image[selected, :3] * (1 - alpha) + tint
+    return image
+
+
 def side_by_side(truth, prediction, captions=("truth", "prediction")):
     """Puts two pictures next to each other under their captions.
 

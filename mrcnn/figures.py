@@ -12,10 +12,9 @@ Matplotlib is imported when the first one is made. `mrcnn.drawing` makes picture
 import colorsys
 import random
 
-import cv2
 import numpy as np
 
-from mrcnn.drawing import outlines
+from mrcnn.drawing import apply_mask, outlines
 from mrcnn.masks import paste
 
 _TEXT = {"color": "w", "size": 11, "backgroundcolor": "none"}
@@ -52,24 +51,6 @@ def random_colors(N, bright=True):
     colors = [colorsys.hsv_to_rgb(i / N, 1, 1.0 if bright else 0.7) for i in range(N)]
     random.shuffle(colors)
     return colors
-
-
-def apply_mask(image, mask, color, alpha=0.5):
-    """Tints the pixels where the mask is 1.
-
-    Args:
-        image: [H, W, 3] of any type, 0 to 255; changed in place.
-        mask: [H, W]; True and 1 count, other values do not.
-        color: (r, g, b), 0 to 1.
-        alpha: share of the colour.
-
-    Returns:
-        image, the same array.
-    """
-    selected = np.asarray(mask) == 1
-    tint = np.array([alpha * value * 255 for value in color[:3]])
-    image[selected, :3] = image[selected, :3] * (1 - alpha) + tint
-    return image
 
 
 def display_instances(image, boxes, masks, class_ids, class_names, scores=None, title="",
@@ -189,22 +170,6 @@ def draw_rois(image, rois, refined_rois, mask, class_ids, class_names, limit=10)
     print("Positive ROIs: ", positives)
     print("Negative ROIs: ", int((class_ids == 0).sum()))
     print(f"Positive Ratio: {positives / max(1, len(class_ids)):.2f}")
-
-
-def draw_box(image, box, color):
-    """Draws a box of three pixels' width on an array, in place; `drawing` draws sub-pixel ones.
-
-    Args:
-        image: [H, W, 3] uint8, contiguous.
-        box: (y1, x1, y2, x2) px, rounded.
-        color: (r, g, b), 0 to 255.
-
-    Returns:
-        image, the same array.
-    """
-    y1, x1, y2, x2 = (int(round(float(value))) for value in box)
-    color = [int(value) for value in color]
-    return cv2.rectangle(image, (x1, y1), (x2, y2), color=color, thickness=2)
 
 
 def display_top_masks(image, mask, class_ids, class_names, limit=4):

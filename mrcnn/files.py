@@ -2,11 +2,14 @@
 
 import contextlib
 import os
+import re
 import uuid
 from pathlib import Path
 
 # Ending of files that were being written; one that stays behind is from a killed process.
 UNFINISHED = ".unfinished"
+# How pickles begin: of protocol 2 and up; in protocol 0 with a dict, a list, a class.
+PICKLE = re.compile(rb"\x80|\([dl]p|c[\w.]+\n\w+\n")
 
 
 @contextlib.contextmanager
@@ -38,15 +41,15 @@ def kind_of(path):
     """Say what a file is that should hold weights and does not, and what to do about it."""
     with path.open("rb") as file:
         start = file.read(512)
-    text = start.lstrip().lower()
     kinds = (
         (not start, "it is empty. Download or copy it again."),
-        (text.startswith((b"<!doctype", b"<html", b"<?xml")),
+        (start.lstrip().startswith(b"<"),
          "it is a web page, saved instead of the file it links to. Download the file itself."),
         (start.startswith(b"version https://git-lfs"),
          "it is a Git LFS pointer, not the file. Run `git lfs pull`."),
-        (start.startswith(b"\x80"),
+        (PICKLE.match(start),
          "it is a Python pickle, which is not read, because reading one runs what it contains. "
          "Save the weights with Keras."),
     )
-    return next((kind for found, kind in kinds if found), "its format is unknown.")
+    return next((kind for found, kind in kinds if found), "its format is unknown. Take the "
+                "file that a training wrote, or download it again.")

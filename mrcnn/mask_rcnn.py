@@ -11,12 +11,13 @@ import keras
 from mrcnn import plan, resume, training, weights
 from mrcnn.callbacks import LossLog, ProgressReport, TensorBoard
 from mrcnn.checkpoints import Checkpoints
+from mrcnn.data import mold
 from mrcnn.data.loader import Loader
 from mrcnn.detection import Detector
-from mrcnn.matterport.face import MatterportMethods
+from mrcnn.matterport.face import MatterportMethods, announce
+from mrcnn.matterport.images import rounded
 from mrcnn.network import Network
 from mrcnn.schedules import make_schedule
-from mrcnn.stages import log
 
 logger = logging.getLogger(__name__)
 
@@ -150,6 +151,9 @@ class MaskRCNN(MatterportMethods):
             self._convention, self._network, self._keras_model, self._detector = before
             raise
         new = self.report.new_layers
+        is_partial = new or self.report.left_over
+        if is_partial and not logger.isEnabledFor(logging.INFO):
+            print(self.report.line)  # scripts that set up no logging must hear of it too
         self._new_layers = new if self._new_layers is None else new & self._new_layers
         self.set_log_dir(filepath)
         return self.report
@@ -187,7 +191,8 @@ class MaskRCNN(MatterportMethods):
         if self.mode != "training":
             raise ValueError("Create the model with mode='training' to train it.")
         self.run.check_writable()
-        config = self.config
+        config = copy.copy(self.config)
+        config.RESIZE_FILTER = mold.resize_filter(config, self.network.convention)
         batches = Loader(train_dataset, config, config.BATCH_SIZE, seed=config.SEED,
                          augmentation=augmentation, workers=config.WORKERS,
                          no_augmentation_sources=no_augmentation_sources or ())
@@ -234,11 +239,9 @@ class MaskRCNN(MatterportMethods):
             pixel; `detector` finds finer ones.
         """
         if verbose:
-            log(f"Processing {len(images)} images")
-            for image in images:
-                log("image", image)
+            announce(images)
         if self.network.convention == "corners":
-            return [self.rounded(raw) for raw in self.detector.predict(images)]
+            return [rounded(raw, self.config) for raw in self.detector.predict(images)]
         return self.detector.detect(images)
 
     def _trainer(self, schedule, epoch):

@@ -87,6 +87,12 @@ def backbone_name(layers):
     return _DEPTHS.get((blocks, bottleneck), f"residual network with {blocks} blocks in stage 4")
 
 
+def backbone_knob(layers):
+    """The value of `Config.BACKBONE` for these layers, such as "resnet50"; None for none known."""
+    name = backbone_name(layers)
+    return name.lower().replace("-", "") if name in _DEPTHS.values() else None
+
+
 def is_keras_resnet50(layers):
     """Whether a file with these layers is Keras' ImageNet ResNet-50 without its top.
 

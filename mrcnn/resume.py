@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mrcnn import weights
+from mrcnn import weights, weights_file
 from mrcnn.files import UNFINISHED
 
 logger = logging.getLogger(__name__)
@@ -193,7 +193,7 @@ def find_last(logs, name):
 
 
 def _check_readable(path):
-    with weights.open_weights(path) as file:
+    with weights_file.open_weights(path) as file:
         if _STATE.fullmatch(path.name):
             _progress(file, path)
 
@@ -207,7 +207,7 @@ def parse_path(path, name):
         return None
     if checkpoint:
         return path.parent, int(checkpoint.group(1))
-    with weights.open_weights(path) as file:
+    with weights_file.open_weights(path) as file:
         return path.parent, _progress(file, path).epoch
 
 
@@ -244,9 +244,9 @@ def save_state(path, network, metadata, progress, parts):
         progress: `Progress`.
         parts: dict of part name -> Keras variables to save besides the weights.
     """
-    with weights.create_file(path) as file:
+    with weights_file.create_file(path) as file:
         weights.write_layers(file, network, metadata)
-        group = file.create_group(weights.RESUME_GROUP)
+        group = file.create_group(weights_file.RESUME_GROUP)
         group.attrs["progress"] = json.dumps(asdict(progress))
         for part, variables in parts.items():
             for index, variable in enumerate(variables):
@@ -256,8 +256,8 @@ def save_state(path, network, metadata, progress, parts):
 
 def read_progress(path):
     """Return the `Progress` of a resume file, None for other weights files."""
-    with weights.open_weights(path) as file:
-        return _progress(file, path) if weights.RESUME_GROUP in file else None
+    with weights_file.open_weights(path) as file:
+        return _progress(file, path) if weights_file.RESUME_GROUP in file else None
 
 
 def remembered(path):
@@ -277,8 +277,8 @@ def restore(path, part, variables):
     Raises:
         ResumeError: other variables were saved; none has been changed.
     """
-    with weights.open_weights(path) as file:
-        group = file[weights.RESUME_GROUP].get(part, {})
+    with weights_file.open_weights(path) as file:
+        group = file[weights_file.RESUME_GROUP].get(part, {})
         saved = [group[key] for key in sorted(group)]
         if [_signature(x.attrs["path"], x.shape) for x in saved] != [
                 _signature(v.path, v.shape) for v in variables]:
@@ -295,6 +295,6 @@ def _signature(path, shape):
 
 def _progress(file, path):
     try:
-        return Progress(**json.loads(file[weights.RESUME_GROUP].attrs["progress"]))
+        return Progress(**json.loads(file[weights_file.RESUME_GROUP].attrs["progress"]))
     except (KeyError, TypeError, ValueError) as error:
         raise ResumeError(f"{path} is no complete resume file: {error}") from error

@@ -38,8 +38,8 @@ __all__ = [
     "box_refinement_graph", "compute_ap", "compute_ap_range", "compute_iou", "compute_matches",
     "compute_overlaps", "compute_overlaps_masks", "compute_recall", "denorm_boxes",
     "download_trained_weights", "expand_mask", "extract_bboxes", "generate_anchors",
-    "generate_pyramid_anchors", "minimize_mask", "non_max_suppression", "norm_boxes", "resize",
-    "resize_image", "resize_mask", "trim_zeros", "unmold_mask",
+    "generate_pyramid_anchors", "minimize_mask", "mold_mask", "non_max_suppression", "norm_boxes",
+    "resize", "resize_image", "resize_mask", "trim_zeros", "unmold_mask",
 ]
 
 
@@ -59,6 +59,17 @@ def download_trained_weights(coco_model_path, verbose=1):
     download.fetch(download.PUBLISHED["coco"], coco_model_path, progress=verbose > 0)
     if verbose > 0:
         print("... done downloading pretrained model!")
+
+
+def mold_mask(mask, config):
+    """Without a body in the original too.
+
+    Raises:
+        NotImplementedError: always; it says what to take instead.
+    """
+    raise NotImplementedError(
+        "mold_mask was never written. resize_mask moves a mask as resize_image has moved its "
+        "image, minimize_mask then cuts it to its box.")
 
 
 def batch_slice(inputs, graph_fn, batch_size, names=None):

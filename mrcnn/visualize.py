@@ -4,19 +4,19 @@
 """
 
 from mrcnn.drawing import (
+    apply_mask,
     caption,
     class_color,
     contact_sheet,
+    draw_box,
     draw_detections,
     side_by_side,
 )
 from mrcnn.figures import (
-    apply_mask,
     display_differences,
     display_images,
     display_instances,
     display_top_masks,
-    draw_box,
     draw_boxes,
     draw_rois,
     random_colors,

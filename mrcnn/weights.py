@@ -15,14 +15,7 @@ import numpy as np
 
 import mrcnn
 from mrcnn import keras_layout, matterport_layout, weights_file
-from mrcnn.weights_file import (  # noqa: F401  (what `resume` and the commands call by this name)
-    METADATA,
-    RESUME_GROUP,
-    WeightsError,
-    create_file,
-    open_weights,
-    reading,
-)
+from mrcnn.weights_file import METADATA, WeightsError, create_file, reading
 from mrcnn.weights_report import Report, layers_of, shorten
 
 logger = logging.getLogger(__name__)
@@ -162,6 +155,13 @@ def layer_names(path):
         return {layer for layer, _ in weights_file.tensors(file, {})}
 
 
+def num_classes(path):
+    """Return how many classes a file's box head knows, background and all; None without one."""
+    with reading(path) as file:
+        datasets = weights_file.tensors(file, {LOGITS_BIAS[0]: ("kernel", "bias")})
+        return datasets[LOGITS_BIAS].size if LOGITS_BIAS in datasets else None
+
+
 def fingerprint(source):
     """Return a short digest of weights: of a file, or of a network; equal for equal numbers."""
     if hasattr(source, "layers_by_name"):
@@ -284,10 +284,11 @@ def _check_backbone(path, saved, ours, theirs):
     here, there = (matterport_layout.backbone_layers(names) for names in (ours, theirs))
     if here and there and here != there:
         described = f" ({describe(saved)})" if saved else ""
+        knob = matterport_layout.backbone_knob(there)
+        other = f", or set BACKBONE = {knob!r}" if knob else ""
         raise WeightsError(
             f"{path} holds a {matterport_layout.backbone_name(there)}{described}, this network "
-            f"is a {matterport_layout.backbone_name(here)}. Change BACKBONE, or take other "
-            f"weights.")
+            f"is a {matterport_layout.backbone_name(here)}. Take other weights{other}.")
 
 
 def describe(metadata):

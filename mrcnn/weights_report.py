@@ -55,8 +55,7 @@ class Report:
         Args:
             title: what became of the weights in `loaded`; after a refusal they were not.
         """
-        lines = [f"{self.path.name}: {_millions(self.parameters)} of the network's "
-                 f"{_millions(self.capacity)} million numbers",
+        lines = [f"{self.path.name}: {_share(self.parameters, self.capacity)}",
                  f"  {title:11} {_amount(self.loaded)}"]
         lines += [f"  {kind:11} {_amount(names)}, {meaning}: {shorten(layers_of(names))}"
                   for kind, meaning, names in (
@@ -93,11 +92,18 @@ def shorten(layers):
 
 
 def _amount(names):
-    return f"{len(names)} weights of {len(layers_of(names))} layers"
+    return f"{_count(names, 'weight')} of {_count(layers_of(names), 'layer')}"
 
 
-def _millions(number):
-    return f"{number / 1e6:.1f}"
+def _count(things, name):
+    return f"{len(things)} {name}{'' if len(things) == 1 else 's'}"
+
+
+def _share(part, whole):
+    """In millions, unless that would be none."""
+    if part < 1e5:
+        return f"{part:,} of the network's {whole:,} numbers"
+    return f"{part / 1e6:.1f} of the network's {whole / 1e6:.1f} million numbers"
 
 
 def _shape(shape):

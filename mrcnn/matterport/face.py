@@ -1,6 +1,5 @@
 """The methods of `MaskRCNN` that only Matterport's notebooks and scripts call."""
 
-import dataclasses
 import logging
 from pathlib import Path
 
@@ -9,7 +8,12 @@ import numpy as np
 from mrcnn import anchors, boxes, download, stages, trainable
 from mrcnn.data import mold
 from mrcnn.matterport.boxes import denorm_boxes, generate_pyramid_anchors, norm_boxes
-from mrcnn.matterport.images import compose_image_meta, mold_image, parse_image_meta, unmold_mask
+from mrcnn.matterport.images import (
+    compose_image_meta,
+    mold_image,
+    parse_image_meta,
+    unmold_masks,
+)
 from mrcnn.stages import log
 
 logger = logging.getLogger(__name__)
@@ -68,7 +72,7 @@ class MatterportMethods:
             raise ValueError(
                 f"These photos mold to {sorted({plan.shape for plan in plans})} px and do not fit "
                 f"into one array. Mold them one by one, or use detect, which takes any sizes.")
-        molded = [mold.mold_image(image, plan, config.RESIZE_FILTER)
+        molded = [mold.mold_image(image, plan, self.detector.resize_filter)
                   for image, plan in zip(images, plans, strict=True)]
         metas = [
             compose_image_meta(0, image.shape, pixels.shape, plan.window, plan.scale,
@@ -81,19 +85,19 @@ class MatterportMethods:
                           window):
         """Bring one image's outputs back to the photo, rounded to whole pixels.
 
-        `detect` keeps parts of a pixel.
+        `detect` keeps parts of a pixel, in `boxes`.
 
         Args:
             detections: [D, (y1, x1, y2, x2, class_id, score)], normalised as by `norm_boxes`;
                 class 0 is padding at the end.
-            mrcnn_mask: [D, h, w, C] probabilities.
+            mrcnn_mask: [D, h, w, C] probabilities, or None.
             original_image_shape: of the photo, (height, width, channels) px.
             image_shape: of the molded image, likewise.
             window: (y1, x1, y2, x2) px, where the photo lies on the molded image.
 
         Returns:
             boxes [N, (y1, x1, y2, x2)] int32 px, class_ids [N] int32, scores [N], masks
-            [height, width, N] bool.
+            [height, width, N] bool or None.
         """
         detections = detections[np.cumprod(detections[:, 4] != 0).astype(bool)]
         class_ids = detections[:, 4].astype(np.int32)
@@ -103,22 +107,9 @@ class MatterportMethods:
             (detections[:, :4] - np.tile(window[:2], 2)) / scale, original_image_shape[:2])
         kept = np.flatnonzero(boxes.area(boxes_px) > 0)
         boxes_px, class_ids = boxes_px[kept], class_ids[kept]
-        masks = _bitmaps(mrcnn_mask[kept, :, :, class_ids], boxes_px, original_image_shape)
+        masks = None if mrcnn_mask is None else unmold_masks(
+            mrcnn_mask[kept, :, :, class_ids], boxes_px, original_image_shape)
         return boxes_px, class_ids, detections[kept, 5], masks
-
-    def rounded(self, raw):
-        """The result of `detect` with rois and masks where Matterport's code would round them.
-
-        Args:
-            raw: `detection.Raw`.
-        """
-        result = dataclasses.replace(raw, mask_probs=None).to_dict()
-        shape = mold.plan_for(self.config, raw.shape).scaled_shape
-        scaled_px = raw.boxes_px * np.tile(np.divide(shape, raw.shape), 2)
-        result["rois"] = denorm_boxes(norm_boxes(scaled_px, shape), raw.shape)
-        if raw.mask_probs is not None:
-            result["masks"] = _bitmaps(raw.mask_probs, result["rois"], raw.shape)
-        return result
 
     def detect_molded(self, molded_images, image_metas, verbose=0):
         """Find the objects of molded images; boxes and masks are of the whole molded image.
@@ -129,21 +120,22 @@ class MatterportMethods:
             verbose: 1 prints what comes in.
 
         Returns:
-            A list of dicts: rois [N, (y1, x1, y2, x2)] int32 px, class_ids, scores, and masks
-            [H, W, N] bool.
+            A list of dicts: rois [N, (y1, x1, y2, x2)] int32 px, class_ids, scores, and, with a
+            mask head, masks [H, W, N] bool.
         """
         if verbose:
-            log(f"Processing {len(molded_images)} images")
-            for image in molded_images:
-                log("image", image)
-        outputs = self._run(molded_images, image_metas, ["mrcnn_detection", "mrcnn_mask"])
+            announce(molded_images)
+        names = ["mrcnn_detection", *(["mrcnn_mask"] if "mask" in self.config.HEADS else [])]
+        outputs = self._run(molded_images, image_metas, names)
         shape = molded_images[0].shape
         results = []
-        for detections, masks in zip(*outputs.values(), strict=True):
+        for detections, *masks in zip(*outputs.values(), strict=True):
             boxes_px = boxes.denormalise(detections[:, :4], shape[:2], self.network.convention)
             detections[:, :4] = norm_boxes(boxes_px, shape[:2])
-            found = self.unmold_detections(detections, masks, shape, shape, (0, 0, *shape[:2]))
-            results.append(dict(zip(("rois", "class_ids", "scores", "masks"), found, strict=True)))
+            found = self.unmold_detections(
+                detections, masks[0] if masks else None, shape, shape, (0, 0, *shape[:2]))
+            kinds = ("rois", "class_ids", "scores", *(["masks"] if masks else []))
+            results.append(dict(zip(kinds, found, strict=False)))
         return results
 
     def run_graph(self, images, outputs, image_metas=None):
@@ -200,7 +192,12 @@ class MatterportMethods:
         return str(download.published_weights("imagenet", WEIGHTS))
 
     def build(self, mode, config):
-        """Return the graph of a mode, "training" or "inference", wired from this network."""
+        """Return a graph wired from this network.
+
+        Args:
+            mode: "training", as the network's own configuration says, or "inference".
+            config: thresholds and shapes of the inference graph.
+        """
         if mode == "training":
             return self.network.training_graph()
         return self.network.inference_graph(config=config)
@@ -218,9 +215,8 @@ class MatterportMethods:
         return stages.run_graph(graph, molded_images, windows, outputs)
 
 
-def _bitmaps(mask_probs, boxes_px, shape):
-    """`unmold_mask` of masks [N, h, w] in int boxes [N, 4]: [height, width, N] bool."""
-    bitmaps = np.zeros((*shape[:2], len(boxes_px)), bool)
-    for i, (probs, box) in enumerate(zip(mask_probs, boxes_px, strict=True)):
-        bitmaps[..., i] = unmold_mask(probs, box, shape)
-    return bitmaps
+def announce(images):
+    """Print what comes in, as `verbose` asks."""
+    log(f"Processing {len(images)} images")
+    for image in images:
+        log("image", image)

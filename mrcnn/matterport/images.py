@@ -8,6 +8,7 @@ import scipy.ndimage
 import skimage.transform
 
 from mrcnn.data import mold
+from mrcnn.matterport.boxes import denorm_boxes, norm_boxes
 
 
 def resize(image, output_shape, order=1, mode="constant", cval=0, clip=True,
@@ -145,6 +146,33 @@ def unmold_mask(mask, bbox, image_shape):
     full = np.zeros(image_shape[:2], bool)
     full[y1:y2, x1:x2] = resize(mask, (y2 - y1, x2 - x1)) >= 0.5
     return full
+
+
+def unmold_masks(masks, boxes_px, image_shape):
+    """`unmold_mask` of masks [N, h, w] in int boxes [N, 4] px: [height, width, N] bool."""
+    bitmaps = np.zeros((*image_shape[:2], len(boxes_px)), bool)
+    for i, (mask, box) in enumerate(zip(masks, boxes_px, strict=True)):
+        bitmaps[..., i] = unmold_mask(mask, box, image_shape)
+    return bitmaps
+
+
+def rounded(raw, config):
+    """What was found on a photo, with boxes and masks where Matterport's code would round them.
+
+    Args:
+        raw: `mrcnn.detection.Raw`.
+        config: how the photo was molded.
+
+    Returns:
+        As `raw.to_dict()`; rois and masks are the original's.
+    """
+    result = dataclasses.replace(raw, mask_probs=None).to_dict()
+    shape = mold.plan_for(config, raw.shape).scaled_shape
+    scaled_px = raw.boxes_px * np.tile(np.divide(shape, raw.shape), 2)
+    result["rois"] = denorm_boxes(norm_boxes(scaled_px, shape), raw.shape)
+    if raw.mask_probs is not None:
+        result["masks"] = unmold_masks(raw.mask_probs, result["rois"], raw.shape)
+    return result
 
 
 def mold_image(images, config):

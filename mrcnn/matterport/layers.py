@@ -1,4 +1,4 @@
-"""Matterport's layers under their old names: proposals, pooling, detections, targets.
+"""Matterport's layers under their old names: proposals, pooling, detections.
 
 They take batches of any size; `IMAGES_PER_GPU` is not read.
 """
@@ -8,30 +8,16 @@ import numpy as np
 from keras import ops
 
 from mrcnn import boxes
-from mrcnn.layers.batch_norm import BatchNorm
 from mrcnn.layers.gather import take_class, take_rows
 from mrcnn.layers.nms import non_max_suppression
 from mrcnn.layers.roi_align import sample_with_kernel, sample_with_ops
 from mrcnn.matterport.base import SUPPORTS_JIT, ConfiguredLayer, graph_function
-from mrcnn.matterport.sampled_targets import DetectionTargetLayer, detection_targets_graph
 from mrcnn.matterport.tensors import (
     apply_box_deltas_graph,
-    batch_pack_graph,
-    clip_boxes_graph,
-    denorm_boxes_graph,
     log2_graph,
     norm_boxes_graph,
-    overlaps_graph,
     parse_image_meta_graph,
-    trim_zeros_graph,
 )
-
-__all__ = [
-    "BatchNorm", "DetectionLayer", "DetectionTargetLayer", "ProposalLayer", "PyramidROIAlign",
-    "apply_box_deltas_graph", "batch_pack_graph", "clip_boxes_graph", "denorm_boxes_graph",
-    "detection_targets_graph", "log2_graph", "norm_boxes_graph", "overlaps_graph",
-    "parse_image_meta_graph", "refine_detections_graph", "trim_zeros_graph",
-]
 
 
 class ProposalLayer(ConfiguredLayer):

@@ -132,6 +132,27 @@ def test_what_does_not_fit_is_named(arguments, word):
         drawing.draw_detections(*arguments)
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint32, np.float32])
+def test_apply_mask_works_in_place(dtype):
+    image = np.full((2, 3, 3), 101, dtype)
+    mask = np.array([[1, 0, 2], [0, 1, 0]])
+    result = drawing.apply_mask(image, mask, (1.0, 0.5, 0.0), alpha=0.25)
+    assert result is image
+    assert (image[mask != 1] == 101).all()
+    expected = np.array([139.5, 107.625, 75.75])
+    assert (image[mask == 1] == expected.astype(dtype)).all()
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int64, np.float32])
+def test_draw_box_works_in_place_on_any_array(dtype):
+    image = np.zeros((3, 20, 30), dtype).transpose(1, 2, 0)  # a view
+    result = drawing.draw_box(image, np.array([4, 6, 12.4, 20]), [255, 0, 7])
+    assert result is image
+    frame = np.zeros((20, 30), bool)
+    frame[4:12, 6:8] = frame[4:12, 20:22] = frame[4:6, 6:20] = frame[12:14, 6:20] = True
+    assert (image[frame] == (255, 0, 7)).all() and not image[~frame].any()
+
+
 def test_side_by_side_keeps_both_pictures_whole():
     left, right = gray_photo(100, 200), np.full((60, 80, 3), 7, np.uint8)
     pair = drawing.side_by_side(left, right)

@@ -162,26 +162,6 @@ def test_random_colors_are_the_hues_in_any_order():
     assert visualize.random_colors(0) == []
 
 
-@pytest.mark.parametrize("dtype", [np.uint8, np.uint32, np.float32])
-def test_apply_mask_works_in_place(dtype):
-    image = np.full((2, 3, 3), 101, dtype)
-    mask = np.array([[1, 0, 2], [0, 1, 0]])
-    result = visualize.apply_mask(image, mask, (1.0, 0.5, 0.0), alpha=0.25)
-    assert result is image
-    assert (image[mask != 1] == 101).all()
-    expected = np.array([139.5, 107.625, 75.75])
-    assert (image[mask == 1] == expected.astype(dtype)).all()
-
-
-def test_draw_box_works_in_place():
-    image = np.zeros((20, 30, 3), np.uint8)
-    result = visualize.draw_box(image, np.array([4, 6, 12, 20]), [255, 0, 7])
-    assert result is image
-    rows, columns = np.nonzero(image.any(-1))
-    assert (rows.min(), columns.min(), rows.max(), columns.max()) == (3, 5, 13, 21)
-    assert (image[4, 6:21] == (255, 0, 7)).all() and not image[6:11, 8:19].any()
-
-
 def test_display_images_keeps_the_range_of_single_channels(shown):
     activation = np.linspace(-3, 700, 12).reshape(3, 4)
     visualize.display_images([gray(), activation, bitmaps((1, 1, 3, 3))[..., 0], gray()[..., :1]],

@@ -17,11 +17,15 @@ from keras import ops
 
 from mrcnn import boxes
 from mrcnn.config import Config
+from mrcnn.data import mold
+from mrcnn.layers import roi_align
 from mrcnn.matterport import losses
+from mrcnn.matterport.images import rounded
 from mrcnn.model import MaskRCNN
 from tests.mrcnn import golden_weights
 
 CASES = ("a", "c", "c2")
+WITH_PROPOSALS = ("a", "c")
 ACTIVATIONS = {"max_pooling2d_1": "pool1", **{name: name for name in (
     "conv1", "bn_conv1", "res2c_out", "res3d_out", "res4f_out", "res5c_out",
     "fpn_p2", "fpn_p3", "fpn_p4", "fpn_p5", "fpn_p6")}}
@@ -47,8 +51,7 @@ def weights_file(tmp_path_factory):
 def load(weights_file, side=256, threshold=0.7):
     config = Config().override({
         "NAME": "ref", "BACKBONE": "resnet50", "NUM_CLASSES": 14, "IMAGES_PER_GPU": 1,
-        "IMAGE_MIN_DIM": side, "IMAGE_MAX_DIM": side, "RESIZE_FILTER": "bilinear",
-        "DETECTION_MIN_CONFIDENCE": threshold})
+        "IMAGE_MIN_DIM": side, "IMAGE_MAX_DIM": side, "DETECTION_MIN_CONFIDENCE": threshold})
     model = MaskRCNN("inference", config, weights_file.parent / "logs")
     model.load_weights(weights_file)
     return model
@@ -112,9 +115,8 @@ def test_activations(case):
             [x.mean(), x.std(), np.abs(x).max()], case.expected[f"moments/{old_name}"], rtol=1e-5)
 
 
+@pytest.mark.parametrize("case", WITH_PROPOSALS, indirect=True)
 def test_anchors_and_region_proposals(case):
-    if case.name == "c2":
-        return  # its file does not hold them
     anchors = case.model.get_anchors(case.molded.shape[1:])
     np.testing.assert_allclose(anchors[::8], case.expected["anchors"], atol=1e-7)
     for name in ("rpn_class", "rpn_bbox"):
@@ -124,9 +126,8 @@ def test_anchors_and_region_proposals(case):
     assert nearest(found, expected)[1].max() < 1e-5 and nearest(expected, found)[1].max() < 1e-5
 
 
+@pytest.mark.parametrize("case", WITH_PROPOSALS, indirect=True)
 def test_classes_and_deltas_of_proposals(case):
-    if case.name == "c2":
-        return
     order, _ = nearest(case.expected["proposals"], case.stages["ROI"][0])
     # One rounding of float32 moves a sample of these off the map.
     sound = case.expected["proposal_edge_sensitive"] == 0
@@ -166,13 +167,28 @@ def test_the_photo_s_objects(case):
         case.expected["image"].shape, case.molded.shape[1:], case.expected["window"])
     assert results[0].dtype == np.int32 and results[3].dtype == bool
     check_final(*results, case.expected)
-    if case.name != "c":  # molded to the same pixels, see above
-        [found] = case.model.detect([case.expected["image"]])
-        check_final(*(found[x] for x in ("rois", "class_ids", "scores", "masks")), case.expected)
-        assert np.abs(found["boxes"] - found["rois"]).max() <= 1
     if case.name == "a":  # molded images have their own pixels, here those of the photo
         [found] = case.model.detect_molded(case.molded, case.expected["image_meta"])
         check_final(*found.values(), case.expected)
+
+
+def test_detected_objects(case):
+    if case.name == "c":  # from the original's pixels, see `test_the_photo_is_molded`
+        found = rounded(detect_molded_pixels(case), case.model.config)
+    else:
+        [found] = case.model.detect([case.expected["image"]])
+    check_final(*(found[x] for x in ("rois", "class_ids", "scores", "masks")), case.expected)
+    assert np.abs(found["boxes"] - found["rois"]).max() <= 1
+
+
+def detect_molded_pixels(case):
+    """`detection.Raw` of the golden molded image."""
+    detector = case.model.detector
+    plan = mold.plan_for(case.model.config, case.expected["image"].shape)
+    outputs = detector.graph(plan.shape).predict_on_batch({
+        "input_image": case.expected["molded_uint8"][None],
+        "input_window": case.expected["window"][None].astype("float32")})
+    return detector._unmold(plan, {name: x[0] for name, x in outputs.items()})
 
 
 def training_outputs(network, images, rois):
@@ -236,7 +252,10 @@ def batch(weights_file):
     weights = {f"{layer}/{variable.name}": variable.value
                for layer, owner in model.network.layers_by_name().items()
                for variable in owner.weights}
-    with tf.GradientTape(watch_accessed_variables=False) as tape:
+    with (pytest.MonkeyPatch.context() as patch,
+          tf.GradientTape(watch_accessed_variables=False) as tape):
+        # The kernel's gradient loses terms on several threads.
+        patch.setattr(roi_align, "sample_with_kernel", roi_align.sample_with_ops)
         tape.watch(list(weights.values()))
         outputs = graph([expected["image_uint8"], expected["rois"]], training=False)
         found = old_losses(
@@ -262,11 +281,11 @@ def test_gradients_of_a_training_batch(batch):
     expected = batch.expected
     norms = [float(ops.norm(ops.reshape(batch.gradients[name], -1)))
              for name in expected["grad_names"].tolist()]
-    np.testing.assert_allclose(norms, expected["grad_norms"], rtol=2e-3)
-    assert np.linalg.norm(norms) == pytest.approx(float(expected["grad_global_norm"]), rel=1e-3)
+    np.testing.assert_allclose(norms, expected["grad_norms"], rtol=1e-4)
+    assert np.linalg.norm(norms) == pytest.approx(float(expected["grad_global_norm"]), rel=1e-4)
     whole = [name for name in expected if name.startswith("grad:")]
     assert len(whole) == 8
     for name in whole:
         np.testing.assert_allclose(
             batch.gradients[name.removeprefix("grad:")], expected[name],
-            atol=2e-3 * np.abs(expected[name]).max(), err_msg=name)
+            atol=1e-4 * np.abs(expected[name]).max(), err_msg=name)

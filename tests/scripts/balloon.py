@@ -19,6 +19,7 @@ import numpy as np
 import skimage.color
 import skimage.draw
 import skimage.io
+from small import SmallNetwork
 
 sys.path.append(os.path.abspath(os.path.join(os.path.dirname(__file__), "../..")))
 
@@ -40,22 +41,7 @@ class BalloonConfig(Config):
     EPOCHS_OF_HEADS = 30
 
 
-class SmallBalloonConfig(BalloonConfig):
-    """A network that a laptop trains in seconds; it learns little."""
-
-    BACKBONE = "resnet18"
-    BACKBONE_WIDTH = 0.25
-    TOP_DOWN_PYRAMID_SIZE = RPN_CHANNELS = MASK_CHANNELS = 16
-    FPN_CLASSIF_FC_LAYERS_SIZE = 32
-    IMAGE_MIN_DIM = IMAGE_MAX_DIM = 128
-    RPN_ANCHOR_SCALES = (8, 16, 32, 64, 128)
-    PRE_NMS_LIMIT = 200
-    POST_NMS_ROIS_TRAINING = POST_NMS_ROIS_INFERENCE = 50
-    TRAIN_ROIS_PER_IMAGE = 16
-    STEPS_PER_EPOCH = 2
-    WORKERS = 0
-    TRAIN_BN = None
-    DETECTION_MIN_CONFIDENCE = 0
+class SmallBalloonConfig(SmallNetwork, BalloonConfig):
     EPOCHS_OF_HEADS = 1
 
 

@@ -22,6 +22,7 @@ if __name__ == "__main__":
 import matplotlib.pyplot as plt
 import numpy as np
 import skimage.io
+from small import SmallNetwork
 
 sys.path.append(os.path.abspath(os.path.join(os.path.dirname(__file__), "../..")))
 
@@ -67,23 +68,10 @@ class NucleusConfig(Config):
     EPOCHS = (20, 40)  # of the heads, of all layers
 
 
-class SmallNucleusConfig(NucleusConfig):
-    """A network that a laptop trains in seconds; it learns little."""
-
+class SmallNucleusConfig(SmallNetwork, NucleusConfig):
     IMAGES_PER_GPU = 2
-    BACKBONE = "resnet18"
-    BACKBONE_WIDTH = 0.25
-    TOP_DOWN_PYRAMID_SIZE = RPN_CHANNELS = MASK_CHANNELS = 16
-    FPN_CLASSIF_FC_LAYERS_SIZE = 32
-    IMAGE_MIN_DIM = IMAGE_MAX_DIM = 128
-    PRE_NMS_LIMIT = 200
-    POST_NMS_ROIS_TRAINING = POST_NMS_ROIS_INFERENCE = 50
-    TRAIN_ROIS_PER_IMAGE = 16
     MAX_GT_INSTANCES = 20
     DETECTION_MAX_INSTANCES = 20
-    STEPS_PER_EPOCH = 2
-    WORKERS = 0
-    TRAIN_BN = None
     VALIDATION_STEPS = 1
     EPOCHS = (1, 2)
 
