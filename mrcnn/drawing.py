@@ -27,7 +27,7 @@ def class_color(class_id):
 
 
 def draw_detections(image, boxes, class_ids, scores=None, masks=None, class_names=None, *,
-                    labels=None, colors=None, show_boxes=True):
+                    labels=None, colors=None, show_boxes=True, under_labels=None):
     """Draws objects on a photo: tinted masks with outlines, boxes, and labels clear of each other.
 
     Args:
@@ -40,6 +40,8 @@ def draw_detections(image, boxes, class_ids, scores=None, masks=None, class_name
         labels: [N] texts instead of name and score.
         colors: [N] RGB, 0 to 255, instead of each category's own.
         show_boxes: False draws masks and labels only.
+        under_labels: function of the picture that draws more on it, such as landmarks, and
+            returns it; labels are written over that.
 
     Returns:
         [H, W, 3] uint8, a new picture.
@@ -58,6 +60,8 @@ def draw_detections(image, boxes, class_ids, scores=None, masks=None, class_name
             _draw_mask(picture, masks[:, :, i], colors[i], thickness)
         if show_boxes:
             _draw_box(picture, boxes[i], colors[i], thickness)
+    if under_labels is not None:
+        picture = under_labels(picture)
     importance = -areas if scores is None else np.asarray(scores)
     order = np.argsort(-importance, kind="stable")
     _draw_labels(picture, [(labels[i], boxes[i], colors[i]) for i in order])

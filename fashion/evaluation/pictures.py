@@ -23,12 +23,10 @@ def draw_found(image, found, class_names):
     Returns:
         [H, W, 3] uint8, a new picture.
     """
-    picture = drawing.draw_detections(image, found.boxes_px, found.class_ids, found.scores,
-                                      found.to_dict().get("masks"), class_names)
-    if found.keypoints is None:
-        return picture
-    return _with_landmarks(picture, found.keypoints, skeletons.score_marks(found.keypoints),
-                           found.class_ids)
+    return drawing.draw_detections(
+        image, found.boxes_px, found.class_ids, found.scores, found.to_dict().get("masks"),
+        class_names, under_labels=_landmarks(found.keypoints, skeletons.score_marks,
+                                             found.class_ids))
 
 
 def draw_truth(dataset, image_id, image):
@@ -44,18 +42,20 @@ def draw_truth(dataset, image_id, image):
     """
     bitmaps, class_ids = dataset.load_mask(image_id)
     boxes = dataset.load_boxes(image_id)
-    picture = drawing.draw_detections(
+    return drawing.draw_detections(
         image, masks.extents(bitmaps) if boxes is None else boxes, abs(class_ids), masks=bitmaps,
-        class_names=dataset.class_names)
-    keypoints = dataset.load_keypoints(image_id)
+        class_names=dataset.class_names, under_labels=_landmarks(
+            dataset.load_keypoints(image_id), skeletons.visibility_marks, abs(class_ids)))
+
+
+def _landmarks(keypoints, marks_of, class_ids):
+    """A function that draws keypoints on a picture; None where there are none.
+
+    Other keypoints than the 294 are drawn without lines between them.
+    """
     if keypoints is None:
-        return picture
-    return _with_landmarks(picture, keypoints, skeletons.visibility_marks(keypoints),
-                           abs(class_ids))
-
-
-def _with_landmarks(picture, keypoints, marks, class_ids):
-    """Other keypoints than the 294 are drawn without lines between them."""
+        return None
     edges = landmark_edges(class_ids) if keypoints.shape[1] == NUM_LANDMARKS else None
     colors = [drawing.class_color(class_id) for class_id in class_ids]
-    return skeletons.draw_keypoints(picture, keypoints, marks, edges, colors)
+    return lambda picture: skeletons.draw_keypoints(
+        picture, keypoints, marks_of(keypoints), edges, colors)
