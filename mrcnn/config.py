@@ -189,8 +189,8 @@ class Config:
     KEYPOINT_CONVS = 8
     # The head looks at the box and so much of its height and width beyond each edge. Landmarks lie
     # on the outline: 0, as in the papers, moves those within half a cell of the edge, and loses
-    # those that a box a little small cuts off. Covered ones lie far out: in the sample a quarter of
-    # them beyond 0.1, an eighth beyond 0.3 (of the visible ones, one in two hundred).
+    # those that a box a little small cuts off. Covered ones lie further out, and some out of reach:
+    # a larger margin reaches more of them, with larger cells.
     KEYPOINT_MARGIN = 0.1
     # bilinear: a target is spread over the four nearest cells.   one_hot: one cell, as in the
     # papers; loses a quarter of a cell.

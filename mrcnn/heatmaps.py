@@ -18,8 +18,7 @@ import numpy as np
 TARGETS = ("bilinear", "one_hot")
 # Cells beyond the peak, along each axis, that the expectation looks at. The four cells of a
 # bilinear target are never further than one from the largest of them, but a network that is not
-# sure spreads over more: with 1, 2 and 4 one network's landmark AP on 300 pictures of the sample
-# was 0.166, 0.174 and 0.178.
+# sure spreads over more.
 RADIUS = 2
 
 
