@@ -6,23 +6,18 @@ import pytest
 from fashion.categories import CATEGORIES, NUM_LANDMARKS
 from fashion.config import TinyConfig
 from fashion.datasets.deepfashion2 import DeepFashion2Dataset
-from fashion.datasets.sample import write_sample
 from mrcnn import masks
 from mrcnn.data import imgaug_compat  # noqa: F401 (before imgaug)
 from mrcnn.data.augment import Jitter
 from mrcnn.data.examples import load_example
+from tests.fashion.made_sample import made_sample
 
 MIRROR = Jitter(flip=1.0, scale=(1, 1), translate=0, colour=0)
 
 
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("sample")
-    write_sample(folder, 24, seed=3, validation=0)
-    dataset = DeepFashion2Dataset()
-    dataset.load(folder, "train")
-    dataset.prepare()
-    return dataset
+    return made_sample(tmp_path_factory.mktemp("sample"), 24, seed=3)
 
 
 @pytest.mark.parametrize("category", CATEGORIES, ids=lambda category: category.name)

@@ -3,23 +3,17 @@
 import pytest
 
 from fashion.config import TinyConfig
-from fashion.datasets.deepfashion2 import DeepFashion2Dataset
-from fashion.datasets.sample import write_sample
 from fashion.evaluation.run import evaluate_instances
 from mrcnn.detection import Detector
 from mrcnn.model import MaskRCNN
+from tests.fashion.made_sample import made_sample
 
 STEPS = 320
 
 
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("sample")
-    write_sample(folder, 8, seed=0, validation=0)
-    dataset = DeepFashion2Dataset()
-    dataset.load(folder, "train")
-    dataset.prepare()
-    return dataset
+    return made_sample(tmp_path_factory.mktemp("sample"), 8, seed=0)
 
 
 def test_one_batch_is_learned_by_heart(dataset, tmp_path):

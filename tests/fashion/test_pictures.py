@@ -9,10 +9,9 @@ from PIL import Image
 from fashion.categories import CATEGORIES, NAMES, NUM_LANDMARKS, by_id
 from fashion.commands import detect
 from fashion.config import CONFIGS
-from fashion.datasets.deepfashion2 import DeepFashion2Dataset
-from fashion.datasets.sample import write_sample
 from fashion.evaluation import pictures
 from mrcnn.detection import Raw
+from tests.fashion.made_sample import made_sample
 
 CLASS_NAMES = ("BG", *NAMES)
 
@@ -26,12 +25,7 @@ def test_skeletons_join_landmarks_of_their_own_category(category):
 
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("sample")
-    write_sample(folder, 4, seed=1, validation=0)
-    dataset = DeepFashion2Dataset()
-    dataset.load(folder, "train")
-    dataset.prepare()
-    return dataset
+    return made_sample(tmp_path_factory.mktemp("sample"), 4, seed=1)
 
 
 def as_found(dataset, image_id, score=0.9):
