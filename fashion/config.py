@@ -33,6 +33,36 @@ class LandmarkConfig(FashionConfig):
     KEYPOINTS_OF_CLASS = [[category.start, category.count] for category in CATEGORIES]
 
 
+class MatchConfig(LandmarkConfig):
+    """With the match head, which says whether two garments are the same (fashion/match.py).
+
+    Widths, counts and the five losses of Match R-CNN (DeepFashion2, section 4; the layers as its
+    authors told of them). Training images come in couples that share a garment: IMAGES_PER_GPU is
+    even.
+    """
+
+    HEADS = ("box", "mask", "keypoint", "match")
+    # What a garment's vector is made of: class, keypoint, mask, or two of them. These two find
+    # most in the authors' table (top-1 .192 with detected boxes; keypoint alone .182, mask .135).
+    MATCH_FEATURES = ("class", "keypoint")
+    # Filters and number of the 3x3 convolutions, and filters of the last one, which is pooled.
+    MATCH_CHANNELS = 256
+    MATCH_CONVS = 3
+    MATCH_TOP_CHANNELS = 1024
+    # Numbers of a garment's vector.
+    MATCH_EMBEDDING_SIZE = 256
+    # ROIs of an image that are compared with those of the others.
+    MATCH_ROIS = 8
+    # pairs: the paper's cross-entropy of "the same".   contrastive: to that, picks the same
+    # garment out of all of the batch (Khosla et al., arXiv 2004.11362).
+    MATCH_LOSS = "pairs"
+    # Weight of a batch's positive pairs, all together; negative ones, which are many more, have
+    # the rest.
+    MATCH_POSITIVE_SHARE = 0.5
+    # The five losses of the paper's total; it never published its weights.
+    LOSS_WEIGHTS = {**Config.LOSS_WEIGHTS, "mrcnn_match_loss": 1.0}
+
+
 class DeepFashion2Config(LandmarkConfig):
     """ResNet-101 FPN on square 1024 images, from Matterport's COCO weights.
 
@@ -59,14 +89,16 @@ class DeepFashion2Config(LandmarkConfig):
     REPEAT_FACTOR_THRESHOLD = 0.05
 
 
-class MatchRCNNConfig(LandmarkConfig):
-    """The detector of Match R-CNN (DeepFashion2, arXiv 1901.07973, section 4.2).
+class MatchRCNNConfig(MatchConfig):
+    """Match R-CNN: detection, masks, landmarks, matching (DeepFashion2, arXiv 1901.07973, 4.2).
 
     python fashion/fashion.py train --config=match_rcnn --weights=imagenet
 
     ResNet-50 FPN; shortest side 800, longest at most 1333; SGD with momentum, batch 16, rate 0.02
     divided by 10 after epochs 8 and 11, twelve epochs. The authors used 8 GPUs with 2 images each;
-    here 2 images a step, accumulated eight times, give the same batch on one GPU.
+    here 2 images a step, accumulated eight times, give the same batch on one GPU. Only images of
+    one step are compared, though: for the authors' 8 couples `--set IMAGES_PER_GPU=16
+    ACCUMULATION_STEPS=1` where memory allows it.
     """
 
     NAME = "match_rcnn"
@@ -81,7 +113,7 @@ class MatchRCNNConfig(LandmarkConfig):
     WARMUP_STEPS = 500
 
 
-class TinyConfig(LandmarkConfig):
+class TinyConfig(MatchConfig):
     """A small detector that learns on two CPU cores in minutes: the demo, the tests, first tries.
 
     python fashion/fashion.py demo
@@ -117,6 +149,11 @@ class TinyConfig(LandmarkConfig):
     KEYPOINT_CANONICAL_SIZE = 168
     KEYPOINT_CHANNELS = 64
     KEYPOINT_CONVS = 3
+    MATCH_CHANNELS = 64
+    MATCH_CONVS = 2
+    MATCH_TOP_CHANNELS = 128
+    MATCH_EMBEDDING_SIZE = 64
+    MATCH_ROIS = 4
     MAX_GT_INSTANCES = 8
     IMAGES_PER_GPU = 8
     PRECISION = "mixed_bfloat16"

@@ -57,8 +57,8 @@ class ProgressReport(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         self._bar.close()
         validation = {name.removeprefix("val_"): value for name, value in logs.items()
-                      if name not in self.trainer.losses}
-        losses = {name: logs[name] for name in self.trainer.losses}
+                      if name not in self.trainer.logged}
+        losses = {name: logs[name] for name in self.trainer.logged}
         print(f"Epoch {epoch + 1} of {self.trainer.epochs}: {_listed(losses)}", flush=True)
         if validation:
             print(f"   validation: {_listed(validation)}", flush=True)
@@ -70,7 +70,8 @@ class ProgressReport(keras.callbacks.Callback):
     def _status(self, now):
         """Mean losses, speed, and the time that is left of the whole training."""
         progress = self.trainer.progress
-        means = {name: value / progress.images for name, value in progress.sums.items()}
+        means = {name: value / progress.images for name, value in progress.sums.items()
+                 if name.endswith("loss")}
         if not self._steps:
             return _listed(means)
         # What is left has validations as well, so it goes by the clock.
@@ -153,7 +154,7 @@ class TensorBoard(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         metrics = {name.removeprefix("val_"): value for name, value in logs.items()
-                   if name not in self.trainer.losses}
+                   if name not in self.trainer.logged}
         self._scalars("validation", metrics)
         for image_id in self.image_ids if self._tf else ():
             self._pictures(image_id)

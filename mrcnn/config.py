@@ -198,7 +198,7 @@ class Config:
     # Whether covered keypoints (v = 1) train.
     KEYPOINT_TRAIN_OCCLUDED = True
     # Detections of an image, best first, that get keypoints (COCO's and DeepFashion2's measures
-    # look at the best 20 of each class).
+    # look at the best 20 of each class), and with a match head a vector.
     KEYPOINT_MAX_INSTANCES = 20
 
     # ---- losses ----

@@ -4,6 +4,7 @@ Boxes and masks come back in the photo's own pixels, unrounded: molding is undon
 numbers that did it, and masks are pasted at sub-pixel places.
 """
 
+import functools
 from collections import OrderedDict
 from dataclasses import dataclass
 
@@ -31,6 +32,9 @@ class Raw:
         keypoints: [N, K, (x, y, score)] float32, px of the photo and 0 to 1; None for a network
             without a keypoint head. All 0 are those that an object's class does not have, and
             those of objects after the first KEYPOINT_MAX_INSTANCES.
+        embeddings: [N, E] float32, vectors that are close for the same object on two photos; 0
+            for objects after the first KEYPOINT_MAX_INSTANCES, None for a network without a match
+            head.
     """
 
     shape: tuple
@@ -39,12 +43,14 @@ class Raw:
     scores: np.ndarray
     mask_probs: np.ndarray | None = None
     keypoints: np.ndarray | None = None
+    embeddings: np.ndarray | None = None
 
     def above(self, score):
         """Only the objects with at least this score."""
         kept = self.scores >= score
         return Raw(self.shape, *(None if values is None else values[kept] for values in (
-            self.boxes_px, self.class_ids, self.scores, self.mask_probs, self.keypoints)))
+            self.boxes_px, self.class_ids, self.scores, self.mask_probs, self.keypoints,
+            self.embeddings)))
 
     def to_dict(self):
         """Matterport's result, and the boxes as they are.
@@ -53,7 +59,8 @@ class Raw:
             A dict: rois [N, (y1, x1, y2, x2)] int32 px, rounded as Matterport's to at least one
             pixel, so that a photo can be cut with them; boxes [N, 4] float32 px, which rounding
             moves by up to half a pixel; class_ids [N]; scores [N]; with a mask head masks
-            [H, W, N] bool, with a keypoint head keypoints [N, K, (x, y, score)].
+            [H, W, N] bool, with a keypoint head keypoints [N, K, (x, y, score)], with a match
+            head embeddings [N, E].
         """
         result = {
             "rois": _whole_pixels(self.boxes_px, self.shape), "boxes": self.boxes_px,
@@ -63,6 +70,8 @@ class Raw:
             result["masks"] = masks.expand(self.mask_probs, self.boxes_px, self.shape)
         if self.keypoints is not None:
             result["keypoints"] = self.keypoints
+        if self.embeddings is not None:
+            result["embeddings"] = self.embeddings
         return result
 
 
@@ -82,7 +91,7 @@ class Detector:
         self.network = network
         self.config = config or network.config
         self.resize_filter = mold.resize_filter(self.config, network.convention)
-        self._graphs = OrderedDict()  # molded shape -> keras.Model, the last used at the end
+        self._graphs = OrderedDict()  # what `graph` was given -> keras.Model, last used at the end
 
     def detect(self, images, batch_size=None):
         """Find objects.
@@ -113,48 +122,100 @@ class Detector:
             ValueError: something that is no RGB photo, or a molded shape that the network cannot
                 take.
         """
-        batch_size = batch_size or self.config.BATCH_SIZE
+        photos = ((image, None) for image in images)
+        return self._in_groups(photos, batch_size or self.config.BATCH_SIZE, self._find)
+
+    def describe(self, photos, batch_size=None):
+        """Describe objects whose boxes are known: their masks, keypoints and embeddings.
+
+        Args:
+            photos: iterable of (image [H, W, 3] uint8 RGB, boxes_px [N, (y1, x1, y2, x2)],
+                class_ids [N]).
+            batch_size: as for `predict`.
+
+        Yields:
+            `Raw` with the boxes as given, in their order, and scores of 1.
+
+        Raises:
+            ValueError: as `predict`, or more boxes on a photo than KEYPOINT_MAX_INSTANCES.
+        """
+        photos = ((image, self._known(boxes_px, class_ids))
+                  for image, boxes_px, class_ids in photos)
+        return self._in_groups(photos, batch_size or self.config.BATCH_SIZE, self._describe)
+
+    def _known(self, boxes_px, class_ids):
+        """Boxes [N, 4] and class ids [N] as arrays."""
+        boxes_px = np.asarray(boxes_px, np.float32).reshape(-1, 4)
+        most = self.config.KEYPOINT_MAX_INSTANCES
+        if len(boxes_px) > most:
+            raise ValueError(f"{len(boxes_px)} boxes on one photo, but only {most} are described: "
+                             "raise KEYPOINT_MAX_INSTANCES.")
+        return boxes_px, np.asarray(class_ids, np.int32)
+
+    def _in_groups(self, photos, batch_size, run):
+        """Yields a `Raw` for each (image, known), running those of one molded shape together.
+
+        Args:
+            photos: iterable of pairs; `known` is handed on to `run`.
+            batch_size: photos run at once.
+            run: list of (position, image, plan, known) with one molded shape -> {position: Raw}. A
+                group may be smaller than the others: the graph's batch dimension is free.
+        """
         waiting, done, next_up = OrderedDict(), {}, 0
-        for position, image in enumerate(images):
+        for position, (image, known) in enumerate(photos):
             image = _check(image, self.config.IMAGE_CHANNEL_COUNT)
             plan = mold.plan_for(self.config, image.shape)
-            waiting.setdefault(plan.shape, []).append((position, image, plan))
+            waiting.setdefault(plan.shape, []).append((position, image, plan, known))
             is_full = len(waiting[plan.shape]) == batch_size
             if is_full:
-                done |= self._run(waiting.pop(plan.shape))
+                done |= run(waiting.pop(plan.shape))
             elif position - next_up >= 4 * batch_size:  # a rare shape holds the others up
-                done |= self._run(waiting.popitem(last=False)[1])
+                done |= run(waiting.popitem(last=False)[1])
             while next_up in done:
                 yield done.pop(next_up)
                 next_up += 1
         for group in waiting.values():
-            done |= self._run(group)
+            done |= run(group)
         for position in sorted(done):
             yield done[position]
 
-    def _run(self, group):
-        """{position: Raw} of (position, image, plan) triples with one molded shape.
-
-        A group smaller than the others is run as it is: the graph's batch dimension is free.
-        """
-        plans = [plan for _, _, plan in group]
+    def _find(self, group):
+        plans = [plan for _, _, plan, _ in group]
         outputs = self.graph(plans[0].shape).predict_on_batch({
-            "input_image": np.stack([
-                mold.mold_image(image, plan, self.resize_filter) for _, image, plan in group]),
+            "input_image": self._molded(group),
             "input_window": np.array([plan.window for plan in plans], np.float32),
         })
         return {position: self._unmold(plan, {name: x[i] for name, x in outputs.items()})
-                for i, (position, _, plan) in enumerate(group)}
+                for i, (position, _, plan, _) in enumerate(group)}
 
-    def graph(self, shape):
-        """The inference graph of a molded (height, width)."""
-        if shape not in self._graphs:
+    def _describe(self, group):
+        count, shape = self.config.KEYPOINT_MAX_INSTANCES, group[0][2].shape
+        given = np.zeros((len(group), count, 6), np.float32)
+        for row, (_, _, plan, (boxes_px, class_ids)) in zip(given, group, strict=True):
+            molded_px = mold.mold_boxes(boxes_px, plan)
+            row[:len(boxes_px), :4] = boxes.normalise(molded_px, shape, self.network.convention)
+            row[:len(boxes_px), 4:] = np.stack([class_ids, np.ones(len(class_ids))], axis=1)
+        outputs = self.graph(shape, given=count).predict_on_batch(
+            {"input_image": self._molded(group), "input_detections": given})
+        return {position: self._described(
+            plan, known, {name: x[i, :len(known[0])] for name, x in outputs.items()})
+            for i, (position, _, plan, known) in enumerate(group)}
+
+    def _molded(self, group):
+        return np.stack([mold.mold_image(image, plan, self.resize_filter)
+                         for _, image, plan, _ in group])
+
+    def graph(self, shape, given=None):
+        """The inference graph of a molded (height, width), see `Network.inference_graph`."""
+        key = (*shape, given)
+        if key not in self._graphs:
             channels = self.config.IMAGE_CHANNEL_COUNT
-            self._graphs[shape] = self.network.inference_graph((*shape, channels), self.config)
+            self._graphs[key] = self.network.inference_graph(
+                (*shape, channels), self.config, given)
             while len(self._graphs) > MAX_GRAPHS:
                 self._graphs.popitem(last=False)
-        self._graphs.move_to_end(shape)
-        return self._graphs[shape]
+        self._graphs.move_to_end(key)
+        return self._graphs[key]
 
     def _unmold(self, plan, outputs):
         """Outputs of one photo, without padding, in the photo's pixels."""
@@ -162,29 +223,44 @@ class Detector:
         molded_px = boxes.denormalise(detections[:, :4], plan.shape, self.network.convention)
         boxes_px = boxes.clip(mold.unmold_boxes(molded_px, plan), (0, 0, *plan.original_shape))
         found = (detections[:, 4] > 0) & boxes.valid(boxes_px)
-        class_ids = detections[found, 4].astype(np.int32)
-        mask_probs = outputs.get("masks")
+        return self._raw(plan, boxes_px[found].astype(np.float32),
+                         detections[found, 4].astype(np.int32), detections[found, 5],
+                         {name: x[found[:len(x)]] for name, x in outputs.items()})
+
+    def _described(self, plan, known, outputs):
+        """Outputs of known boxes, as `_unmold`."""
+        boxes_px, class_ids = known
+        return self._raw(plan, boxes_px, class_ids, np.ones(len(boxes_px), np.float32), outputs)
+
+    def _raw(self, plan, boxes_px, class_ids, scores, outputs):
+        """`Raw` of N objects; outputs of the best of them may be fewer rows."""
+        masks_of, embeddings = outputs.get("masks"), outputs.get("embeddings")
         return Raw(
-            shape=plan.original_shape,
-            boxes_px=boxes_px[found].astype(np.float32),
-            class_ids=class_ids,
-            scores=detections[found, 5],
-            mask_probs=None if mask_probs is None else np.asarray(mask_probs, np.float32)[found],
-            keypoints=self._unmold_keypoints(plan, outputs.get("keypoints"), found, class_ids),
+            plan.original_shape, boxes_px, class_ids, scores,
+            mask_probs=None if masks_of is None else np.asarray(masks_of, np.float32),
+            keypoints=self._unmold_keypoints(plan, outputs.get("keypoints"), class_ids),
+            embeddings=None if embeddings is None else _filled(
+                np.asarray(embeddings, np.float32), len(class_ids)),
         )
 
-    def _unmold_keypoints(self, plan, own, found, class_ids):
-        """[N, K, (x, y, score)] px of the photo, of the classes' own [D, M, (x, y, score)]."""
+    @functools.cached_property
+    def _of_classes(self):
+        return keypoints_of_classes(self.config)
+
+    def _unmold_keypoints(self, plan, own, class_ids):
+        """[N, K, (x, y, score)] px of the photo, of the classes' own [n, M, (x, y, score)]."""
         if own is None:
             return None
         own = np.array(own, np.float32)
         molded_px = boxes.denormalise_points(own[..., :2], plan.shape, self.network.convention)
         points = mold.unmold_points(molded_px, plan)
         own[..., :2] = np.clip(points, 0, plan.original_shape[::-1])
-        described = found[:len(own)]
-        spread = keypoints_of_classes(self.config).spread(
-            own[described], class_ids[:described.sum()])
-        return np.pad(spread, [(0, len(class_ids) - len(spread)), (0, 0), (0, 0)])
+        return _filled(self._of_classes.spread(own, class_ids[:len(own)]), len(class_ids))
+
+
+def _filled(rows, count):
+    """Rows [n, ...] with zero rows after them, [count, ...]."""
+    return np.pad(rows, [(0, count - len(rows))] + [(0, 0)] * (rows.ndim - 1))
 
 
 def _whole_pixels(boxes_px, shape):

@@ -22,6 +22,7 @@ from mrcnn.backbone.resnet import resnet
 from mrcnn.heads.box import BoxHead
 from mrcnn.heads.keypoint import KeypointHead
 from mrcnn.heads.mask import MaskHead
+from mrcnn.layers.gather import take_rows
 from mrcnn.layers.stage import SharedLayers, Stage
 from mrcnn.rpn import AnchorTargets, proposals, rpn_head, rpn_losses
 from mrcnn.sampling import SampleRois
@@ -60,8 +61,8 @@ def _keypoint_head(config, layers, align):
     )
 
 
-# A new head is a file in mrcnn/heads (or beside your data) and one entry here. The box head comes
-# first: it makes the detections that the others describe.
+# A new head is a file in mrcnn/heads (or beside your data, as fashion/match.py) and one entry here.
+# The box head comes first: it makes the detections that the others describe.
 HEADS = {"box": _box_head, "mask": _mask_head, "keypoint": _keypoint_head}
 
 
@@ -85,6 +86,11 @@ class Network:
                 f"ROI_ALIGN is auto, aligned or corners, got {config.ROI_ALIGN!r}.")
         if config.HEADS[0] != "box":
             raise ValueError(f"The first of HEADS must be 'box', got {config.HEADS}.")
+        unknown = [name for name in config.HEADS if name not in HEADS]
+        if unknown:
+            raise ValueError(
+                f"HEADS names {unknown}, known are {list(HEADS)}. A head of another package is "
+                "known once its module is imported.")
         self.layers = SharedLayers(config.PRECISION)
         align = {"convention": self.convention, "canonical_size": config.FPN_CANONICAL_SIZE}
         self.heads = [HEADS[name](config, self.layers, align) for name in config.HEADS]
@@ -105,7 +111,9 @@ class Network:
             A `keras.Model`, dict of inputs -> dict of losses [B]. Inputs: input_image
             [B, H, W, channels] uint8, gt_class_ids [B, G] (0 padding, negative crowd), gt_boxes
             [B, G, 4] px, gt_masks [B, G, h, w] uint8, active_class_ids [B, C]; with a keypoint
-            head gt_keypoints [B, G, K, (x, y, v)], x and y in px.
+            head gt_keypoints [B, G, K, (x, y, v)], x and y in px; with a match head gt_identities
+            [B, G] and image_domain [B]. Outputs whose names do not end in "_loss" are what heads
+            measure of themselves.
         """
         config, shape = self.config, self._image_shape(image_shape)
         inputs = self._training_inputs(shape)
@@ -134,13 +142,18 @@ class Network:
         prefix = Stage(
             lambda sample: {name: x[:, : sampler.max_positives] for name, x in sample.items()},
             name="positive_rois")(sample)
+        streams = {}
         for index, head in enumerate(self.heads):
             part = sample if index == 0 else prefix
-            outputs = head.predict(pyramid[:4], part["rois"], shape)
+            if hasattr(head, "choose"):
+                part = head.choose(prefix, truth)
+                streams = {name: Stage(take_rows, name=f"{name}_chosen", dtype=self.layers.dtype)(
+                    stream, part["rows"]) for name, stream in streams.items()}
+            outputs = head.predict(pyramid[:4], part["rois"], shape, streams)
             losses |= head.losses(outputs, head.targets(part, truth), part)
         return keras.Model(inputs, losses, name="mask_rcnn_training")
 
-    def inference_graph(self, image_shape=None, config=None):
+    def inference_graph(self, image_shape=None, config=None, given=None):
         """Wire the graph that ends in detections.
 
         Args:
@@ -148,36 +161,44 @@ class Network:
                 by default. Graphs of all shapes share their weights.
             config: whose thresholds and counts of proposals and detections hold, such as
                 `Config.evaluation()`; the network's own by default.
+            given: describe so many boxes of each image that are known, instead of finding some.
 
         Returns:
             A `keras.Model`. Inputs: input_image [B, H, W, channels] uint8 and input_window [B, 4]
-            px, the part of the molded image that is no padding. Outputs: detections
-            [B, D, (y1, x1, y2, x2, class_id, score)] normalised, and what each further head
-            decodes: masks [B, D, h, w] probabilities of the own class; keypoints
-            [B, KEYPOINT_MAX_INSTANCES, M, (x, y, score)] normalised, those of the own class.
+            px, the part of the molded image that is no padding; with `given` instead of the window
+            input_detections [B, given, (y1, x1, y2, x2, class_id, score)] normalised. Outputs:
+            detections [B, D, (y1, x1, y2, x2, class_id, score)] normalised, and what each further
+            head decodes: masks [B, D, h, w] probabilities of the own class; of the best
+            KEYPOINT_MAX_INSTANCES only keypoints [B, ..., M, (x, y, score)] normalised, those of
+            the own class, and embeddings [B, ..., E].
         """
         config, shape = config or self.config, self._image_shape(image_shape)
-        inputs = {
-            "input_image": keras.Input(shape, dtype="uint8", name="input_image"),
-            "input_window": keras.Input((4,), dtype="float32", name="input_window"),
-        }
-        window = self._normalised(inputs["input_window"], shape, "window_normalised")
+        inputs = {"input_image": keras.Input(shape, dtype="uint8", name="input_image")}
         pyramid = self._pyramid(inputs["input_image"])
+        if given is None:
+            inputs["input_window"] = keras.Input((4,), dtype="float32", name="input_window")
+            detections = self._detections(pyramid, inputs["input_window"], shape, config)
+        else:
+            detections = inputs["input_detections"] = keras.Input(
+                (given, 6), dtype="float32", name="input_detections")
+        results, streams = {"detections": detections}, {}
+        for name, head in zip(self.config.HEADS[1:], self.heads[1:], strict=True):
+            most = config.KEYPOINT_MAX_INSTANCES if head.best_only else None
+            best = Stage(lambda x, most=most: x[:, :most], name=f"{name}_detections")(detections)
+            found = Stage(lambda x: x[..., :4], name=f"{name}_boxes")(best)
+            results |= head.decode(head.predict(pyramid[:4], found, shape, streams), best)
+        return keras.Model(inputs, results, name="mask_rcnn_inference")
+
+    def _detections(self, pyramid, window, shape, config):
+        """What the box head finds, [B, D, (y1, x1, y2, x2, class_id, score)] normalised."""
+        window = self._normalised(window, shape, "window_normalised")
         _, probs, deltas = self._rpn(pyramid)
         rois = self._proposals(probs, deltas, self._anchors(shape)[1],
                                config.POST_NMS_ROIS_INFERENCE, config.RPN_NMS_THRESHOLD)
-        box_head, *others = self.heads
-        outputs = box_head.predict(pyramid[:4], rois, shape)
-        detections = box_head.decode(
+        outputs = self.heads[0].predict(pyramid[:4], rois, shape)
+        return self.heads[0].decode(
             outputs, rois, window, config.DETECTION_MAX_INSTANCES, config.DETECTION_MIN_CONFIDENCE,
             config.DETECTION_NMS_THRESHOLD, config.DETECTION_CLASS_AGNOSTIC_NMS)
-        results = {"detections": detections}
-        for name, head in zip(self.config.HEADS[1:], others, strict=True):
-            most = config.KEYPOINT_MAX_INSTANCES if name == "keypoint" else None
-            best = Stage(lambda x, most=most: x[:, :most], name=f"{name}_detections")(detections)
-            found = Stage(lambda x: x[..., :4], name=f"{name}_boxes")(best)
-            results |= head.decode(head.predict(pyramid[:4], found, shape), best)
-        return keras.Model(inputs, results, name="mask_rcnn_inference")
 
     def _image_shape(self, image_shape):
         shape = tuple(int(n) for n in (self.config.IMAGE_SHAPE if image_shape is None
@@ -202,6 +223,8 @@ class Network:
         }
         if "keypoint" in config.HEADS:
             specs["gt_keypoints"] = ((objects, config.NUM_KEYPOINTS, 3), "float32")
+        if "match" in config.HEADS:
+            specs |= {"gt_identities": ((objects,), "int32"), "image_domain": ((), "int32")}
         if not config.USE_RPN_ROIS:
             specs["input_rois"] = ((config.POST_NMS_ROIS_TRAINING, 4), "float32")
         return {name: keras.Input(size, dtype=dtype, name=name)

@@ -27,6 +27,8 @@ class NonFiniteLoss(ArithmeticError):
 class TrainingModel(keras.Model):
     """A training graph whose losses are summed up and minimised.
 
+    Outputs whose names do not end in "_loss" are logged like losses and train nothing.
+
     Args:
         graph: functional model, dict of inputs -> dict of losses [batch].
         loss_weights: dict of loss name -> weight in the sum, 1 by default.
@@ -46,7 +48,8 @@ class TrainingModel(keras.Model):
 
     def with_total(self, losses):
         """The losses and, first, their weighted sum as `loss`."""
-        total = sum(self.loss_weights.get(name, 1.0) * loss for name, loss in losses.items())
+        total = sum(self.loss_weights.get(name, 1.0) * loss for name, loss in losses.items()
+                    if name.endswith("_loss"))
         return {"loss": total, **losses}
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
@@ -96,8 +99,8 @@ class Trainer:
         return math.ceil(self.schedule.steps / self.steps_per_epoch)
 
     @property
-    def losses(self):
-        """Names of the losses, `loss` first."""
+    def logged(self):
+        """Names of what each step logs: `loss`, the named losses, and what heads measure."""
         return ["loss", *self.model.output]
 
     @property
@@ -223,7 +226,7 @@ class Trainer:
             inputs = share(self._inputs(batch), self.strategy)
             parts.append(self.model.train_on_batch(inputs, return_dict=True))
         return {name: float(np.mean([part[name] for part in parts]))
-                for name in self.losses}, images
+                for name in self.logged}, images
 
     def _inputs(self, batch):
         """What the graph takes of a batch, which may hold more."""

@@ -27,8 +27,8 @@ MRCNN_FLOORS = (
     {"mask_rcnn", "model", "utils", "parallel_model", "figures", "visualize"},
 )
 FASHION_FLOORS = (
-    {"categories", "landmark_groups"}, {"config"}, {"datasets", "evaluation"}, {"commands"},
-    {"fashion"},
+    {"categories", "landmark_groups"}, {"config"}, {"datasets", "retrieval"},
+    {"evaluation", "match"}, {"model"}, {"commands"}, {"fashion"},
 )
 # `data` stands beside the network: it works where no backend is installed.
 DATA_MAY_IMPORT = MRCNN_FLOORS[0] | MRCNN_FLOORS[1] | {"data"}

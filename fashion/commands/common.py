@@ -37,6 +37,7 @@ WEIGHTS_HELP = {
     "imagenet": "Keras' ResNet-50 trained on ImageNet (fetched into weights/)",
     "sample": "what the demo learned from the built-in sample",
     "last": "the newest training in --logs",
+    "index": "those that the index was made with",
     "random": "no weights",
     "PATH": "an .h5 file",
 }
@@ -214,14 +215,16 @@ def build(mode, model, logs):
         logs: folder of trainings.
 
     Returns:
-        `mrcnn.model.MaskRCNN`.
+        `mrcnn.model.MaskRCNN`, with a match head a `fashion.model.MatchRCNN`.
 
     Raises:
         ValueError: weights that do not fit.
     """
+    from fashion.model import MatchRCNN
     from mrcnn.model import MaskRCNN
 
-    face = MaskRCNN(mode, model.config, logs)
+    kind = MatchRCNN if "match" in model.config.HEADS else MaskRCNN
+    face = kind(mode, model.config, logs)
     if model.weights is None:
         return face
     if mode == "inference":

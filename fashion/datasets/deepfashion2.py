@@ -122,6 +122,10 @@ class DeepFashion2Dataset(Dataset):
         """
         return self._identities[self._items(image_id)]
 
+    def image_domain(self, image_id: int) -> int:
+        """1 for a user's photo, 2 for a shop's, 0 where the annotation does not say."""
+        return int(self._columns.sources[self.image_info.rows[image_id]])
+
     def keypoint_flip(self, class_id: int) -> np.ndarray:
         """[294] int: in a mirrored picture landmark i is what was landmark flip[i]."""
         category = by_id(class_id)

@@ -180,6 +180,10 @@ class Dataset:
         """Identity of each object [N] int, equal for the same object on other photos, or None."""
         return None
 
+    def image_domain(self, image_id):
+        """Which side of a match the photo is on: 1 or 2 (user and shop), 0 where nobody knows."""
+        return 0
+
     def keypoint_flip(self, class_id):
         """What left and right exchange in a mirrored image, or None where nothing does.
 

@@ -36,7 +36,8 @@ def load_example(dataset, image_id, config, augmentation=None, rng=None):
         row: dict of input_image [H, W, 3] uint8, gt_class_ids [G] int32, gt_boxes
             [G, (y1, x1, y2, x2)] float32 px of the molded image, gt_masks [G, h, w] uint8
             (or [G, H, W] without mini-masks), active_class_ids [C] int32; with a keypoint head
-            gt_keypoints [G, K, (x, y, v)] float32, with a match head gt_identities [G] int32.
+            gt_keypoints [G, K, (x, y, v)] float32, with a match head gt_identities [G] int32 and
+            image_domain int32.
             Without USE_RPN_ROIS input_rois [R, 4] float32 px.
         left_out: dict reason -> number of objects.
 
@@ -58,6 +59,8 @@ def load_example(dataset, image_id, config, augmentation=None, rng=None):
     row = {"input_image": image, "active_class_ids": dataset.active_class_ids(image_id)}
     objects = objects.take(chosen)
     row.update(_targets(objects, shape, config, dataset.num_keypoints))
+    if "match" in config.HEADS:
+        row["image_domain"] = np.int32(dataset.image_domain(image_id))
     if not config.USE_RPN_ROIS:
         row["input_rois"] = random_rois(config.POST_NMS_ROIS_TRAINING, shape, objects.boxes_px,
                                         rng or np.random.default_rng(image_id))

@@ -15,6 +15,7 @@ import numpy as np
 from mrcnn.data import augment, batches, processes, streams
 from mrcnn.data.batches import Batches, Packed, UnpackError
 from mrcnn.data.order import Order, repeat_factors
+from mrcnn.data.pairs import PairedOrder, Partners, coupled
 
 logger = logging.getLogger(__name__)
 
@@ -26,7 +27,8 @@ class Loader:
     images of an epoch share a batch with the first of the next. An image that cannot be used is
     replaced by the one after it. Without `repeat` each iteration is one pass in which the last
     batch is smaller, and unusable images are left out. Either way they are counted, and named in
-    the log once.
+    the log once. With a match head images come in couples that show the same object, see
+    `mrcnn.data.pairs`.
 
     Args:
         dataset: a prepared `Dataset`.
@@ -68,11 +70,11 @@ class Loader:
         workers=0,
         no_augmentation_sources=(),
     ):
-        _check(dataset, config)
+        _check(dataset, config, batch_size)
         augment.check(augmentation)
         threshold = config.REPEAT_FACTOR_THRESHOLD if repeat else None
         factors = repeat_factors(dataset, threshold) if threshold else None
-        order = Order(dataset.num_images, seed, shuffle, factors)
+        order = _order(dataset, config, seed, shuffle, factors)
         random = shuffle or augmentation is not None
         self._batches = Batches(
             dataset, config, batch_size, order, repeat, seed, random, augmentation,
@@ -172,7 +174,19 @@ def _owned(array):
     return array if type(array) is np.ndarray else np.array(array)
 
 
-def _check(dataset, config):
+def _order(dataset, config, seed, shuffle, factors):
+    """The images' order; in couples of partners where a head compares them."""
+    if "match" not in config.HEADS:
+        return Order(dataset.num_images, seed, shuffle, factors)
+    partners = Partners(dataset)
+    if not shuffle:
+        sequence = coupled(partners, dataset.num_images)
+        return Order(dataset.num_images, seed, shuffle, factors, sequence)
+    order = Order(dataset.num_images, seed, shuffle, factors)
+    return PairedOrder(order, partners, dataset.num_images, seed)
+
+
+def _check(dataset, config, batch_size):
     """Dataset and configuration belong together."""
     if not getattr(dataset, "num_images", 0):
         raise ValueError(
@@ -188,4 +202,9 @@ def _check(dataset, config):
             f"{type(dataset).__name__} has {dataset.num_keypoints} keypoints, the configuration "
             f"NUM_KEYPOINTS = {config.NUM_KEYPOINTS}; set it to the dataset's number, or leave "
             "'keypoint' out of HEADS"
+        )
+    if "match" in config.HEADS and batch_size // config.GPU_COUNT % 2:
+        raise ValueError(
+            f"A match head trains on couples of images, and {batch_size} on {config.GPU_COUNT} "
+            "devices are no whole couples: set IMAGES_PER_GPU to an even number"
         )

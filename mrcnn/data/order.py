@@ -9,16 +9,17 @@ class Order:
     Args:
         num_images: images of the dataset.
         seed: int >= 0.
-        shuffle: a new permutation for every epoch; otherwise always 0, 1, 2, ...
+        shuffle: a new permutation for every epoch; otherwise always as they stand.
         repeat_factors: [num_images] how often each image should come in an epoch, at least 1 and
             usually not whole numbers; None for once. See `repeat_factors`.
+        sequence: [num_images] the images as they stand before a shuffle; None: 0, 1, 2, ...
 
     Attributes:
         length: places of one epoch.
     """
 
-    def __init__(self, num_images, seed=0, shuffle=True, repeat_factors=None):
-        self._num_images = num_images
+    def __init__(self, num_images, seed=0, shuffle=True, repeat_factors=None, sequence=None):
+        self._sequence = np.arange(num_images) if sequence is None else sequence
         self._seed = seed
         self._shuffle = shuffle
         self._factors = repeat_factors
@@ -39,7 +40,7 @@ class Order:
         return indices
 
     def _make_epoch(self, epoch):
-        indices = np.arange(self._num_images)
+        indices = self._sequence.copy()
         rng = np.random.default_rng([self._seed, epoch])
         if self._shuffle:
             rng.shuffle(indices)

@@ -36,6 +36,7 @@ class BoxHead:
     """
 
     losses_of = ("mrcnn_class_loss", "mrcnn_bbox_loss")
+    best_only = False
 
     def __init__(self, layers, align, num_classes, pool_size, units, train_bn, std_dev,
                  class_weights, beta, normalizer):
@@ -44,7 +45,7 @@ class BoxHead:
         self.std_dev, self.class_weights = std_dev, class_weights
         self.beta, self.normalizer = beta, normalizer
 
-    def predict(self, pyramid, rois, image_shape):
+    def predict(self, pyramid, rois, image_shape, streams=None):
         """Classify and refine boxes.
 
         Returns:

@@ -42,6 +42,7 @@ class KeypointHead:
     """
 
     losses_of = ("mrcnn_keypoint_loss",)
+    best_only = True
 
     def __init__(self, layers, align, of_classes, groups, pool_size, channels, convolutions,
                  train_bn, margin, targets, train_occluded):
@@ -56,8 +57,11 @@ class KeypointHead:
         self.channels, self.convolutions, self.train_bn = channels, convolutions, train_bn
         self.margin, self.encoding, self.train_occluded = margin, targets, train_occluded
 
-    def predict(self, pyramid, rois, image_shape):
-        """Features [B, R, S/2, S/2, channels] of boxes [B, R, 4], still of no class."""
+    def predict(self, pyramid, rois, image_shape, streams=None):
+        """Features [B, R, S/2, S/2, channels] of boxes [B, R, 4], still of no class.
+
+        Adds the stream "keypoint", the features before they are enlarged.
+        """
         shape = (rois.shape[1], 2 * self.pool_size, 2 * self.pool_size, self.channels)
         windows = Stage(self._windows, name="mrcnn_keypoint_windows")(rois)
         x = RoIAlign(self.pool_size, **self.align, name="roi_align_keypoint",
@@ -67,6 +71,9 @@ class KeypointHead:
             x = self.layers(keras.layers.Conv2D, self.channels, 3, padding="same",
                             kernel_initializer="he_normal", name=f"mrcnn_keypoint_conv{number}")(x)
             x = self._activated(x, str(number))
+        if streams is not None:
+            streams["keypoint"] = Unfold((rois.shape[1], *x.shape[1:]),
+                                         name="mrcnn_keypoint_stream", dtype=self.layers.dtype)(x)
         x = self.layers(keras.layers.Conv2DTranspose, self.channels, 2, strides=2,
                         kernel_initializer="he_normal", name="mrcnn_keypoint_deconv")(x)
         x = self._activated(x, "_deconv")

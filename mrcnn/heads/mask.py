@@ -33,6 +33,7 @@ class MaskHead:
     """
 
     losses_of = ("mrcnn_mask_loss",)
+    best_only = False
 
     def __init__(self, layers, align, num_classes, pool_size, mask_shape, channels, convolutions,
                  train_bn, mini_masks, fractional):
@@ -46,8 +47,8 @@ class MaskHead:
         self.channels, self.convolutions, self.train_bn = channels, convolutions, train_bn
         self.mini_masks, self.fractional = mini_masks, fractional
 
-    def predict(self, pyramid, rois, image_shape):
-        """Mask logits [B, R, h, w, C] of boxes [B, R, 4]."""
+    def predict(self, pyramid, rois, image_shape, streams=None):
+        """Mask logits [B, R, h, w, C] of boxes [B, R, 4]; adds the stream "mask"."""
         shape = (rois.shape[1], self.size, self.size, self.num_classes)
         x = RoIAlign(self.pool_size, **self.align, name="roi_align_mask",
                      dtype=self.layers.dtype)(pyramid, rois, image_shape=image_shape[:2])
@@ -58,6 +59,9 @@ class MaskHead:
             x = self.layers(BatchNorm, train_bn=self.train_bn, name=f"mrcnn_mask_bn{number}")(x)
             x = self.layers.fresh(keras.layers.Activation, "relu",
                                   name=f"mrcnn_mask_relu{number}")(x)
+        if streams is not None:
+            streams["mask"] = Unfold((rois.shape[1], *x.shape[1:]), name="mrcnn_mask_stream",
+                                     dtype=self.layers.dtype)(x)
         x = self.layers(keras.layers.Conv2DTranspose, self.channels, 2, strides=2,
                         activation="relu", kernel_initializer="he_normal",
                         name="mrcnn_mask_deconv")(x)

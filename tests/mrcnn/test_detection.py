@@ -18,7 +18,7 @@ class BrightSpotNetwork:
     def __init__(self, config, convention="aligned"):
         self.config, self.convention, self.batches = config, convention, []
 
-    def inference_graph(self, image_shape, config):
+    def inference_graph(self, image_shape, config, given=None):
         self.shape = image_shape
         return self
 
@@ -153,7 +153,7 @@ def test_graphs_are_kept_and_few(monkeypatch):
     detector = detection.Detector(BrightSpotNetwork(PadConfig()))
     for width in (64, 128, 64, 192):
         detector.detect([photo(64, width)])
-    assert list(detector._graphs) == [(64, 64), (64, 192)]
+    assert list(detector._graphs) == [(64, 64, None), (64, 192, None)]
 
 
 @pytest.mark.parametrize("image", [
