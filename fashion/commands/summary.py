@@ -16,6 +16,7 @@ PARTS = {
     "box head": ("mrcnn_class", "mrcnn_bbox"),
     "mask head": ("mrcnn_mask",),
     "keypoint head": ("mrcnn_keypoint",),
+    "match head": ("mrcnn_match",),
     "backbone": ("",),
 }
 
@@ -34,13 +35,13 @@ def add_arguments(parser):
 def run(arguments):
     common.load_backend()
     from mrcnn.cost import layer_costs
-    from mrcnn.network import Network
 
     config = common.make_config(arguments.config, arguments.set)
     shape = config.IMAGE_SHAPE
     if arguments.image_size:
         shape = (arguments.image_size, arguments.image_size, config.IMAGE_CHANNEL_COUNT)
-    costs = layer_costs(Network(config).inference_graph(shape))
+    network = common.build("inference", common.Model(config, None), common.LOGS).network
+    costs = layer_costs(network.inference_graph(shape))
     if not arguments.parts:
         _print_layers(costs)
     print(f"{config.NAME}: {config.BACKBONE}, image {shape[0]} x {shape[1]} px, "

@@ -80,8 +80,8 @@ def test_the_summary_knows_every_part(capsys):
     layers, parts = capsys.readouterr().out.split("\ntiny: ")
     starts = {"fpn_": "pyramid", "rpn_": "region proposals", "mrcnn_class": "box head",
               "mrcnn_bbox": "box head", "mrcnn_mask": "mask head",
-              "mrcnn_keypoint": "keypoint head", "conv1": "backbone", "bn_conv1": "backbone",
-              "res": "backbone", "bn": "backbone"}
+              "mrcnn_keypoint": "keypoint head", "mrcnn_match": "match head",
+              "conv1": "backbone", "bn_conv1": "backbone", "res": "backbone", "bn": "backbone"}
     expected = dict.fromkeys(starts.values(), 0)
     for name, *_, parameters, _, _ in map(str.split, layers.splitlines()[1:]):
         expected[next(starts[start] for start in starts if name.startswith(start))] += int(
