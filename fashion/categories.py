@@ -87,3 +87,10 @@ def by_id(category_id):
     if category_id not in range(1, len(CATEGORIES) + 1):
         raise ValueError(f"Category id {category_id!r}: expected 1 to {len(CATEGORIES)}.")
     return CATEGORIES[category_id - 1]
+
+
+def own_landmarks(keypoints, class_id):
+    """Of keypoints [294, 3] those of a category; other keypoints, and None, as they are."""
+    if keypoints is not None and len(keypoints) == NUM_LANDMARKS:
+        return keypoints[by_id(int(class_id)).landmarks]
+    return keypoints

@@ -55,12 +55,13 @@ class MatchConfig(LandmarkConfig):
     MATCH_ROIS = 8
     # pairs: the paper's cross-entropy of "the same".   contrastive: to that, picks the same
     # garment out of all of the batch (Khosla et al., arXiv 2004.11362).
-    MATCH_LOSS = "pairs"
+    MATCH_LOSS = "contrastive"
     # Weight of a batch's positive pairs, all together; negative ones, which are many more, have
     # the rest.
     MATCH_POSITIVE_SHARE = 0.5
-    # The five losses of the paper's total; it never published its weights.
-    LOSS_WEIGHTS = {**Config.LOSS_WEIGHTS, "mrcnn_match_loss": 1.0}
+    # The five losses of the paper's total; it never published its weights. At 1 the gradient of
+    # the contrastive loss on the backbone is five to twenty times that of all others.
+    LOSS_WEIGHTS = {**Config.LOSS_WEIGHTS, "mrcnn_match_loss": 0.2}
 
 
 class DeepFashion2Config(LandmarkConfig):
@@ -166,12 +167,13 @@ class TinyConfig(MatchConfig):
 
 
 class ViaConfig(FashionConfig):
-    """A small data set of one's own: about a hundred photos.
+    """A small data set of one's own: about a hundred photos, classes of one's own.
 
     python fashion/fashion.py train --config=via --dataset=DIR --weights=coco
 
     Matterport's road: COCO weights, heads first, then all; longest side 1024, two images a GPU, 20
-    epochs (the afternoon of sugi-chan/clothes_segmentation, 2018).
+    epochs (the afternoon of sugi-chan/clothes_segmentation, 2018). From weights of another network
+    of this project (--weights=sample) it stays that network and is trained as MANNERS say.
     """
 
     NAME = "via"
@@ -186,6 +188,14 @@ class ViaConfig(FashionConfig):
     EPOCHS = 20
 
 
+# What a configuration asks of a network that it does not know. Weights with another backbone keep
+# theirs, with their optimizer and rate: SGD and the schedule `matterport`, which suit COCO's
+# weights, teach the demo's network less in as many steps.
+MANNERS = {
+    ViaConfig.NAME: {"NAME": ViaConfig.NAME, "SCHEDULE": "one_cycle", "EPOCHS": ViaConfig.EPOCHS,
+                     "STEPS_PER_EPOCH": None, "WARMUP_STEPS": 0,
+                     "MAX_GT_INSTANCES": ViaConfig.MAX_GT_INSTANCES},
+}
 CONFIGS = {
     config.NAME: config for config in (DeepFashion2Config, MatchRCNNConfig, TinyConfig, ViaConfig)
 }

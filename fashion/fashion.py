@@ -13,7 +13,8 @@ if __name__ == "__main__":
     # Python puts a script's own folder first, where `import fashion` would find this very file.
     sys.path[:] = [str(HERE.parent)] + [path for path in sys.path if Path(path).resolve() != HERE]
 
-COMMANDS = ("demo", "sample", "check", "train", "evaluate", "detect", "summary")
+COMMANDS = ("demo", "sample", "check", "convert", "train", "evaluate", "detect", "extract",
+            "splash", "match", "index", "search", "summary")
 EPILOG = """\
 first steps:
   python fashion/fashion.py demo                     watch it learn, in ten minutes, on the CPU

@@ -8,6 +8,7 @@ import functools
 from collections import OrderedDict
 from dataclasses import dataclass
 
+import keras
 import numpy as np
 
 from mrcnn import boxes, masks
@@ -82,13 +83,15 @@ class Detector:
         network: a `Network` with its weights.
         config: how photos are molded, and the thresholds, such as `Config.evaluation()`; the
             network's own by default.
+        outputs: which of masks, keypoints and embeddings are wanted; what the others need is not
+            computed. None: all that the network has.
 
     Attributes:
         resize_filter: how photos are resized, see `mold.resize_filter`.
     """
 
-    def __init__(self, network, config=None):
-        self.network = network
+    def __init__(self, network, config=None, outputs=None):
+        self.network, self.outputs = network, outputs
         self.config = config or network.config
         self.resize_filter = mold.resize_filter(self.config, network.convention)
         self._graphs = OrderedDict()  # what `graph` was given -> keras.Model, last used at the end
@@ -210,8 +213,9 @@ class Detector:
         key = (*shape, given)
         if key not in self._graphs:
             channels = self.config.IMAGE_CHANNEL_COUNT
-            self._graphs[key] = self.network.inference_graph(
-                (*shape, channels), self.config, given)
+            graph = self.network.inference_graph((*shape, channels), self.config, given)
+            self._graphs[key] = graph if self.outputs is None else keras.Model(
+                graph.input, {name: graph.output[name] for name in ("detections", *self.outputs)})
             while len(self._graphs) > MAX_GRAPHS:
                 self._graphs.popitem(last=False)
         self._graphs.move_to_end(key)

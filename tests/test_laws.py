@@ -27,7 +27,7 @@ MRCNN_FLOORS = (
     {"mask_rcnn", "model", "utils", "parallel_model", "figures", "visualize"},
 )
 FASHION_FLOORS = (
-    {"categories", "landmark_groups"}, {"config"}, {"datasets", "retrieval"},
+    {"categories", "landmark_groups"}, {"config"}, {"datasets", "cutouts", "video", "retrieval"},
     {"evaluation", "match"}, {"model"}, {"commands"}, {"fashion"},
 )
 # `data` stands beside the network: it works where no backend is installed.

@@ -8,16 +8,16 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
+from fashion.commands import own_data
+from fashion.commands.restoring import restore
 from fashion.config import CONFIGS
 from fashion.datasets import locate
 from fashion.datasets.deepfashion2 import DeepFashion2Dataset
 from fashion.datasets.sample import writer as sample_writer
+from fashion.datasets.subsets import read_subsets
 from mrcnn import matterport_layout, resume, weights
 from mrcnn.config import Config
 from mrcnn.download import PUBLISHED, published_weights
-from mrcnn.knobs import knob_names
 
 ROOT = Path(__file__).resolve().parents[2]
 LOGS = ROOT / "logs"
@@ -40,20 +40,35 @@ WEIGHTS_HELP = {
     "index": "those that the index was made with",
     "random": "no weights",
     "PATH": "an .h5 file",
+    "keras:NAME": "a model of keras.applications, as keras:MobileNetV3Small, or, as PATH, any "
+                  ".keras model of pictures: for cut-outs that extract has made",
 }
 
 
 @dataclass(frozen=True)
 class Data:
-    """A data set in DeepFashion2's layout.
+    """A data set in DeepFashion2's layout, or one of one's own.
 
     Attributes:
-        root: its folder.
+        root: its folder or file.
         sample: contents of `sample.json` (version, seed, counts) of a made-up one, else None.
+        own: `Annotations` by subset of a data set of one's own; None of DeepFashion2.
     """
 
     root: Path
     sample: dict | None
+    own: dict | None = None
+
+    @property
+    def subsets(self):
+        """Names of the subsets that there are."""
+        return locate.subsets_present(self.root) if self.own is None else list(self.own)
+
+    def fit(self, config):
+        """The configuration with this data set's classes."""
+        if self.own is None:
+            return config
+        return own_data.fit(config, next(iter(self.own.values())).class_names)
 
     def __str__(self):
         if self.sample is None:
@@ -100,24 +115,39 @@ def positive(text):
 
 
 def add_dataset_argument(parser):
-    """Adds --dataset."""
+    """Adds --dataset and --class-attribute."""
     parser.add_argument("--dataset", metavar="DIR",
-                        help="folder in DeepFashion2's layout (default: $DEEPFASHION2_DIR, else "
+                        help="folder in DeepFashion2's layout, or of photos with annotations of "
+                             "VIA, COCO, LabelMe or masks (default: $DEEPFASHION2_DIR, else "
                              "datasets/deepfashion2, else a made-up sample)")
+    add_class_attribute_argument(parser)
 
 
-def resolve_dataset(path=None):
-    """Finds the data set, or makes the built-in sample and says so.
+def add_class_attribute_argument(parser):
+    """Adds --class-attribute."""
+    parser.add_argument("--class-attribute", metavar="NAME",
+                        help="attribute of VIA's regions that is their class (default: the one "
+                             "called name, class, label, type or category, else the only one)")
+
+
+def resolve_dataset(path=None, class_attribute=None):
+    """Finds the data set, or makes the built-in sample, and says so.
 
     Args:
         path: of --dataset; None looks in the usual places.
+        class_attribute: of --class-attribute.
 
     Returns:
         `Data`.
 
     Raises:
-        ValueError: the folder that was asked for is no data set.
+        ValueError: what was asked for is no data set.
     """
+    own = own_data.find(path)
+    if own:
+        found = read_subsets(own, class_attribute)
+        print(own_data.describe(found))
+        return Data(own, sample_writer.read_record(own), found)
     root = locate.find_dataset(path)
     if root is None:
         print("No DeepFashion2 here (--dataset, $DEEPFASHION2_DIR, datasets/deepfashion2): this "
@@ -127,11 +157,31 @@ def resolve_dataset(path=None):
     return Data(root, sample_writer.read_record(root))
 
 
-def load(data, subset, where=None, limit=None, published_flips=False):
-    """One subset of a data set, prepared: see `DeepFashion2Dataset` and its `load`."""
-    dataset = DeepFashion2Dataset(published_flips)
-    dataset.load(data.root, subset, where=where, limit=limit)
+def load(data, subset, where=None, limit=None, published_flips=False, class_names=None,
+         whole_pairs=False):
+    """One subset of a data set, prepared.
+
+    Args:
+        data: `Data`.
+        subset, where, limit, published_flips, whole_pairs: see `DeepFashion2Dataset` and its
+            `load`.
+        class_names: those that a network knows, "BG" first; class ids are places among them.
+
+    Raises:
+        ValueError: no such subset, none of these classes, or a condition on DeepFashion2's
+            attributes for another data set.
+    """
+    if data.own is None:
+        dataset = DeepFashion2Dataset(published_flips)
+        dataset.load(data.root, subset, where, limit, whole_pairs)
+    else:
+        dataset = own_data.load(data.own, subset, where, limit, class_names)
     dataset.prepare()
+    names = [info["name"] for info in dataset.class_info]
+    if class_names is not None and names != list(class_names):
+        raise ValueError(f"{data} has the classes {', '.join(names[1:])}, the "
+                         f"weights know {', '.join(class_names[1:])}: give the data set that they "
+                         "were trained on, or one with their classes.")
     return dataset
 
 
@@ -168,10 +218,8 @@ def resolve_model(arguments):
         return Model(make_config(name, arguments.set), None)
     path = _find_weights(word, name, arguments.logs)
     saved = weights.read_metadata(path) or {}
-    if saved.get("name") in CONFIGS and name in (None, saved["name"]):
-        config = _change(_restore(saved), arguments.set)
-    else:
-        config = make_config(name, arguments.set)
+    config = restore(saved, name) if saved.get("name") in CONFIGS else None
+    config = make_config(name, arguments.set) if config is None else _change(config, arguments.set)
     _check_backbone(path, saved.get("backbone") or _backbone_in(path), config)
     return Model(config, path)
 
@@ -235,11 +283,14 @@ def build(mode, model, logs):
 
 
 def _unfit_layers(model):
-    """Layers that weights of another number of classes have no use for, said; () if they fit."""
+    """Layers that weights of other classes have no use for, said; () if they fit."""
     theirs, ours = weights.num_classes(model.weights), model.config.NUM_CLASSES
-    if theirs in (None, ours):
+    names = (weights.read_metadata(model.weights) or {}).get("class_names")
+    are_others = names and names != list(model.config.CLASS_NAMES or names)
+    if theirs is None or theirs == ours and not are_others:
         return ()
-    print(f"{theirs} classes there, {ours} here: {', '.join(CLASS_LAYERS)} start anew.")
+    what = f"{theirs} classes there, {ours} here" if theirs != ours else "Other classes there"
+    print(f"{what}: {', '.join(CLASS_LAYERS)} start anew.")
     return CLASS_LAYERS
 
 
@@ -248,29 +299,6 @@ def _change(config, settings):
     if wrong:
         raise ValueError(f"--set takes KEY=VALUE, such as IMAGE_MAX_DIM=512, got {wrong[0]!r}.")
     return config.override(dict(text.split("=", 1) for text in settings))
-
-
-def _restore(saved):
-    """The configuration that weights were trained with, also where --set had changed it.
-
-    Knobs that are younger than the weights take the base's values, which leave a network as it
-    was, and not those that the configuration has today. Where the weights have no keypoint head
-    today's knobs of keypoints stand: they are for one that is added.
-    """
-    config, knobs = CONFIGS[saved["name"]](), saved.get("config", {})
-    has_keypoints = "keypoint" in knobs.get("HEADS", ())
-    younger = {name: getattr(Config, name) for name in knob_names(Config)
-               if knobs and name not in knobs and (has_keypoints or "KEYPOINT" not in name)}
-    return config.override(younger | {
-        name: _like(getattr(config, name), value)
-        for name, value in knobs.items() if hasattr(config, name)})
-
-
-def _like(default, value):
-    """A value out of JSON, which knows neither tuples nor arrays, in the type of the default."""
-    if isinstance(default, np.ndarray):
-        return np.array(value)
-    return tuple(value) if isinstance(default, tuple) else value
 
 
 def _find_weights(word, name, logs):

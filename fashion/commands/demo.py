@@ -86,13 +86,15 @@ def _train(data, output, seconds):
 def _measure(data, output):
     """Average precision on garments that training has not seen, printed and written."""
     from fashion.evaluation import report, run
+    from fashion.evaluation.sampling import images_to_measure
     from mrcnn.detection import Detector
 
     model = common.Model(CONFIGS["tiny"]().evaluation(), common.SAMPLE_WEIGHTS)
     network = common.build("inference", model, output).network
-    detector, dataset = Detector(network), common.load(data, "validation", limit=MEASURED_IMAGES)
-    evaluation = run.evaluate_instances(detector, dataset)
-    evaluation.evaluator.write(output)
+    detector, dataset = Detector(network), common.load(data, "validation")
+    image_ids = images_to_measure(dataset, MEASURED_IMAGES, model.config.HEADS)
+    evaluation = run.evaluate_instances(detector, dataset, image_ids)
+    evaluation.write(output)
     run.write_metrics(output / "metrics.json", evaluation, network,
                       weights_file=common.SAMPLE_WEIGHTS, dataset=data.root, subset="validation",
                       sample=data.sample)

@@ -8,17 +8,13 @@ its landmarks from 1, as COCO does. A photo that cannot be read is named at the 
 done.
 """
 
-import collections
-import glob
 import json
 from pathlib import Path
 
-from fashion.categories import NUM_LANDMARKS, by_id
+from fashion.categories import NUM_LANDMARKS, by_id, own_landmarks
 from fashion.commands import common
 
 HELP = "find garments on photos"
-
-PHOTOS = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp"}
 
 
 def add_arguments(parser):
@@ -32,6 +28,8 @@ def add_arguments(parser):
 
 
 def run(arguments):
+    from fashion.datasets.photos import find_photos, run_detector
+
     paths = find_photos(arguments.image, arguments.output)
     model = common.resolve_model(arguments)
     common.load_backend()
@@ -39,7 +37,9 @@ def run(arguments):
 
     detector = Detector(common.build("inference", model, arguments.logs).network)
     pictures = Pictures(arguments.output, model.config)
-    failed = detect(detector, paths, pictures)
+    failed = {}
+    for path, image, found in run_detector(detector, paths, failed):
+        pictures.add(path, image, found)
     if arguments.json:
         pictures.write_json(failed)
     print(f"{pictures.garments:,} garments on {len(pictures.rows):,} photos, drawn in "
@@ -47,64 +47,6 @@ def run(arguments):
     for path, reason in failed.items():
         print(f"Left out: {path}: {reason}")
     return 0 if pictures.rows else 1
-
-
-def find_photos(patterns, output):
-    """Photos that the words on the command line mean, without those that we drew.
-
-    Raises:
-        FileNotFoundError: a word that means no photo.
-    """
-    found = []
-    for pattern in patterns:
-        paths = [Path(pattern)] if Path(pattern).exists() else sorted(
-            Path(path) for path in glob.glob(pattern, recursive=True))
-        photos = [photo for path in paths for photo in _photos_at(path)
-                  if output.resolve() not in photo.resolve().parents]
-        if not photos:
-            raise FileNotFoundError(
-                f"--image: {pattern} is no photo, no folder of photos and no pattern that any "
-                f"fits. Photos end in {', '.join(sorted(PHOTOS))}.")
-        found += photos
-    return list(dict.fromkeys(found))
-
-
-def _photos_at(path):
-    if path.is_dir():
-        return sorted(file for file in path.rglob("*") if file.suffix.lower() in PHOTOS)
-    return [path]
-
-
-def detect(detector, paths, pictures):
-    """Runs a detector over photos and hands the results on.
-
-    Args:
-        detector: `mrcnn.detection.Detector`.
-        paths: of the photos.
-        pictures: `Pictures`, or anything with its `add`.
-
-    Returns:
-        {path: reason} of the photos that could not be read.
-    """
-    from tqdm import tqdm
-
-    from mrcnn.data.images import ImageError, read_image
-
-    failed, read = {}, collections.deque()
-
-    def photos():
-        for path in tqdm(paths, unit="photo", disable=None):
-            try:
-                image = read_image(path, exif=True)
-            except ImageError as error:
-                failed[path] = error
-                continue
-            read.append((path, image))
-            yield image
-
-    for found in detector.predict(photos()):
-        pictures.add(*read.popleft(), found)
-    return failed
 
 
 class Pictures:
@@ -136,18 +78,20 @@ class Pictures:
         """
         from PIL import Image
 
+        from fashion.datasets.photos import free_name
         from fashion.evaluation.coco import detection_dicts
         from fashion.evaluation.pictures import draw_found
 
         picture = draw_found(image, found, self.class_names)
-        target = self.folder / self._free_name(path)
+        target = self.folder / free_name(path.stem, self._taken)
         target.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(picture).save(target, quality=92)
         detections = detection_dicts(found, len(self.rows) + 1, found.shape)
         for i, detection in enumerate(detections):
             detection["category"] = self.class_names[detection["category_id"]]
             if found.keypoints is not None:
-                detection["keypoints"] = _own_keypoints(found.keypoints[i], found.class_ids[i])
+                own = own_landmarks(found.keypoints[i], found.class_ids[i])
+                detection["keypoints"] = own.astype(float).round(3).ravel().tolist()
         self.garments += len(detections)
         self.rows.append({"id": len(self.rows) + 1, "file": str(path), "picture": target.name,
                           "height": found.shape[0], "width": found.shape[1],
@@ -177,18 +121,3 @@ class Pictures:
         category = by_id(class_id)
         return {"keypoints": [str(number) for number in range(1, category.count + 1)],
                 "skeleton": [[start + 1, end + 1] for start, end in category.edges]}
-
-    def _free_name(self, path):
-        """The photo's name, numbered where photos of several folders share it."""
-        names = (f"{path.stem}{ending}.jpg"
-                 for ending in ("", *(f"_{number}" for number in range(2, len(self.rows) + 3))))
-        name = next(name for name in names if name.lower() not in self._taken)
-        self._taken.add(name.lower())
-        return name
-
-
-def _own_keypoints(keypoints, class_id):
-    """[x, y, score, ...] of [K, (x, y, score)]: of the 294, those of the garment's category."""
-    if len(keypoints) == NUM_LANDMARKS:
-        keypoints = keypoints[by_id(int(class_id)).landmarks]
-    return keypoints.astype(float).round(3).ravel().tolist()

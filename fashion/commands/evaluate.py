@@ -1,4 +1,4 @@
-"""Measure a detector: average precision of boxes, masks and landmarks, in all and for each class.
+"""Measure a network: average precision of boxes, masks and landmarks, and retrieval.
 
 All images are taken in order, with float boxes and sub-pixel masks, and the preset of
 `Config.evaluation()` (score threshold 0.05, NMS 0.5, 100 detections). --output gets metrics.json,
@@ -6,6 +6,11 @@ and in COCO's formats ground_truth.json and detections.json. Landmarks are measu
 does, where only visible ones count and where covered ones count too; --output then gets
 keypoints_results.json, keypoints_val_vis.json and keypoints_val_vis_and_occ.json, which
 DeepFashion2's own evaluation reads.
+
+Retrieval searches the garments of users' photos among those of shops', with detected and with true
+boxes, and counts as DeepFashion2 does; --output then gets val_query.json, val_gallery.json,
+retrieval_results.json and retrieval_true_boxes_results.json for its own script. With --limit photos
+that show the same garment are taken together, so that no query lacks its counterparts.
 """
 
 import argparse
@@ -13,10 +18,10 @@ from pathlib import Path
 
 from fashion.commands import common
 
-HELP = "measure a detector's average precision"
+HELP = "measure average precision and retrieval"
 
 # What --tasks takes, and the head that it needs.
-HEADS = {"bbox": "box", "segm": "mask", "keypoints": "keypoint"}
+HEADS = {"bbox": "box", "segm": "mask", "keypoints": "keypoint", "retrieval": "match"}
 
 
 def add_arguments(parser):
@@ -26,7 +31,7 @@ def add_arguments(parser):
     parser.add_argument("--subset", default="validation", choices=("train", "validation"),
                         help="default: %(default)s (the test annotations were never released)")
     parser.add_argument("--limit", type=common.positive, metavar="N",
-                        help="measure on N images only, spread evenly over the subset")
+                        help="measure on about N images only, spread evenly over the subset")
     parser.add_argument("--tasks", type=_kinds, metavar="KIND,...",
                         help=f"of {','.join(HEADS)} (default: all that the network has heads for)")
     parser.add_argument("--batch-size", type=common.positive, metavar="N",
@@ -50,7 +55,7 @@ def _tasks(kinds, heads):
     Raises:
         ValueError: the network lacks a head.
     """
-    from fashion.evaluation.instances import TASKS
+    from fashion.evaluation.run import TASKS
 
     if kinds is None:
         return None
@@ -64,20 +69,22 @@ def _tasks(kinds, heads):
 def run(arguments):
     """Measures, prints tables and writes the results. Returns the exit code."""
     from fashion.evaluation.run import evaluate_instances, write_metrics
+    from fashion.evaluation.sampling import images_to_measure
 
     common.load_backend()
     from mrcnn.detection import Detector
 
     model = common.resolve_model(arguments)
-    data = common.resolve_dataset(arguments.dataset)
-    dataset = common.load(data, arguments.subset, limit=arguments.limit)
+    data = common.resolve_dataset(arguments.dataset, arguments.class_attribute)
+    dataset = common.load(data, arguments.subset, class_names=model.config.CLASS_NAMES)
+    image_ids = images_to_measure(dataset, arguments.limit, model.config.HEADS)
     model = common.Model(model.config.evaluation(), model.weights)
     tasks = _tasks(arguments.tasks, model.config.HEADS)
     network = common.build("inference", model, arguments.logs).network
-    print(f"{model.weights}\non {dataset.num_images:,} {arguments.subset} images of {data}")
-    evaluation = evaluate_instances(Detector(network), dataset, batch_size=arguments.batch_size,
-                                    tasks=tasks)
-    evaluation.evaluator.write(arguments.output)
+    print(f"{model.weights}\non {len(image_ids):,} {arguments.subset} images of {data}")
+    evaluation = evaluate_instances(Detector(network), dataset, image_ids, arguments.batch_size,
+                                    tasks)
+    evaluation.write(arguments.output)
     write_metrics(arguments.output / "metrics.json", evaluation, network,
                   weights_file=model.weights, dataset=data.root, subset=arguments.subset,
                   sample=data.sample)

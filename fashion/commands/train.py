@@ -14,6 +14,10 @@ What to expect of the schedules:
   constant    one rate for --epochs.
 A configuration may set the number of epochs of its own schedule (via: 20, tiny: 10).
 
+Photos that VIA, COCO or LabelMe annotations, or masks, belong to bring classes of their own: boxes
+and masks are trained, and what the weights knew of other classes starts anew. --config=via suits
+about a hundred of them; with --weights=sample it trains the demo's small network, on a CPU.
+
 Each epoch writes weights, its losses and pictures for TensorBoard into a dated folder in --logs.
 Ctrl-C saves and ends. --weights=last, or weights inside such a folder, go on in it at the very
 next step, with the arguments it began with where no others are given.
@@ -25,7 +29,6 @@ from pathlib import Path
 
 from fashion.categories import NUM_LANDMARKS
 from fashion.commands import common
-from fashion.datasets import locate
 from fashion.datasets.selection import spread
 from fashion.landmark_groups import LANDMARK_GROUPS, NUM_GROUPS
 from mrcnn import resume
@@ -43,9 +46,9 @@ AUGMENTATIONS = {
 # What a training that goes on takes from the one it continues, unless given anew; and what it
 # takes where nothing was given. They are written into the run folder as this file.
 ARGUMENTS = "arguments.json"
-DEFAULTS = {"dataset": None, "where": None, "limit": None, "rate": None, "layers": "all",
-            "augment": "flip", "published_flips": False, "eval_limit": 500, "watch": None,
-            "patience": 0, "keep": 3, "save_every": 1000}
+DEFAULTS = {"dataset": None, "class_attribute": None, "where": None, "limit": None, "rate": None,
+            "layers": "all", "augment": "flip", "published_flips": False, "eval_limit": 500,
+            "watch": None, "patience": 0, "keep": 3, "save_every": 1000}
 PICTURES = 4  # validation photos shown in TensorBoard
 # Losses of every network; the others are those of its heads.
 RPN_LOSSES = ("rpn_class_loss", "rpn_bbox_loss")
@@ -75,10 +78,12 @@ def add_arguments(parser):
     length.add_argument("--patience", type=int, metavar="N",
                         help="stop after N epochs that were not the best so far (default: never)")
     length.add_argument("--watch", metavar="METRIC",
-                        help="what makes an epoch the best: a loss such as val_loss (default) or "
-                             "an average precision such as segm_AP50; its weights are kept")
+                        help="what makes an epoch the best: a loss such as val_loss (default), "
+                             "an average precision such as segm_AP50, or retrieval_top10; its "
+                             "weights are kept")
     length.add_argument("--eval-limit", type=int, metavar="N",
-                        help="average precision on N validation images after each epoch "
+                        help="average precision, and top-k of retrieval, on N validation images "
+                             "after each epoch "
                              f"(default: {DEFAULTS['eval_limit']}; 0: none)")
     running = parser.add_argument_group("running")
     running.add_argument("--precision", choices=("float32", "mixed_bfloat16", "mixed_float16"))
@@ -109,14 +114,15 @@ def _add_landmark_arguments(group):
 def run(arguments):
     model = common.resolve_model(arguments)
     options = _options(arguments, model)
-    config = _configure(model, arguments)
-    data = common.resolve_dataset(options["dataset"])
+    data = common.resolve_dataset(options["dataset"], options["class_attribute"])
     options["dataset"] = str(data.root.resolve())
+    config = data.fit(_configure(model, arguments))
     train = common.load(data, "train", options["where"], options["limit"],
-                        options["published_flips"])
+                        options["published_flips"], config.CLASS_NAMES,
+                        whole_pairs="match" in config.HEADS)
     validation = None
-    if "validation" in locate.subsets_present(data.root):
-        validation = common.load(data, "validation")
+    if "validation" in data.subsets:
+        validation = common.load(data, "validation", class_names=config.CLASS_NAMES)
     else:
         print("No validation images here: no validation losses, no average precision.")
     common.load_backend()
@@ -127,8 +133,8 @@ def run(arguments):
         training.make_deterministic(config.SEED)
     face = common.build("training", common.Model(config, model.weights), arguments.logs)
     _check_watch(options["watch"], face.network, options["eval_limit"], validation is not None)
-    if config.LANDMARK_GROUPS != model.config.LANDMARK_GROUPS:
-        face.set_log_dir()  # other heatmaps are another training, with a schedule from its start
+    if _is_another(config, model.config):
+        face.set_log_dir()  # with a schedule from its start
     face.run.check_writable()
     _write_options(face.run, options)
     print(f"     data set: {data}")
@@ -138,7 +144,13 @@ def run(arguments):
         augmentation=None if jitter is None else Jitter(**jitter),
         save_every=options["save_every"], keep=options["keep"], watch=options["watch"],
         patience=options["patience"], **_watch(face, validation, options["eval_limit"]))
-    return _say_how_it_ended(face, trainer)
+    return _say_how_it_ended(face, trainer, data)
+
+
+def _is_another(config, before):
+    """Whether other classes, heads or heatmaps make this another training than the weights'."""
+    return any(getattr(config, knob) != getattr(before, knob)
+               for knob in ("CLASS_NAMES", "HEADS", "LANDMARK_GROUPS"))
 
 
 def _options(arguments, model):
@@ -210,19 +222,18 @@ def _watch(face, validation, limit):
 
 def _check_watch(watch, network, limit, has_validation):
     """Refuses a metric that no epoch will have, before the first of them."""
-    from fashion.evaluation.instances import TASKS
+    from fashion.evaluation.watching import logged_names
 
     losses = ["loss", *RPN_LOSSES, *(name for head in network.heads for name in head.losses_of)]
     known = losses + [f"val_{name}" for name in losses if has_validation]
     if has_validation and limit:
-        measured = [task for task, head in TASKS.items() if head in network.config.HEADS]
-        known += [f"{task}_{name}" for task in measured for name in ("AP", "AP50", "AP75")]
+        known += logged_names(network.config.HEADS)
     if watch is not None and watch not in known:
         raise ValueError(f"--watch={watch}: an epoch has no such number. It has "
                          f"{', '.join(known)}.")
 
 
-def _say_how_it_ended(face, trainer):
+def _say_how_it_ended(face, trainer, data):
     progress = trainer.progress
     reason = trainer.stop_reason or "as planned"
     print(f"\nThe end: {reason}, after step {progress.step:,}, epoch {progress.epoch}.")
@@ -232,6 +243,8 @@ def _say_how_it_ended(face, trainer):
     if trainer.stop_reason == "interrupted":
         print("Go on with --weights=last.")
         return 130
-    print("Measure it:  python fashion/fashion.py evaluate --weights=last\n"
-          "Use it:      python fashion/fashion.py detect --weights=last --image=FILE")
+    where = f" --dataset={data.root}" if data.own else ""
+    print(f"Measure it:  python fashion/fashion.py evaluate --weights=last{where}\n"
+          "Use it:      python fashion/fashion.py detect --weights=last --image=FILE\n"
+          "Cut out:     python fashion/fashion.py extract --weights=last --image=DIR")
     return 0

@@ -1,1 +1,1 @@
-"""Measures of what the networks find: instances by COCO's average precision, and their reports."""
+"""Measures of what the networks find: average precision, retrieval, and their reports."""

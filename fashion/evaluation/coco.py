@@ -46,7 +46,7 @@ def annotation_dicts(dataset, image_id: int, number: int, shape: tuple[int, int]
     class_ids, boxes, segmentations = _load_objects(dataset, image_id, shape)
     annotations = []
     for class_id, box, segmentation in zip(class_ids, boxes, segmentations, strict=True):
-        bbox = _coco_box(box)
+        bbox = coco_box(box)
         annotations.append({
             "image_id": number, "category_id": abs(int(class_id)), "iscrowd": int(class_id < 0),
             "bbox": bbox, "area": bbox[2] * bbox[3], "segmentation": segmentation})
@@ -96,7 +96,7 @@ def detection_dicts(prediction, number: int, shape: tuple[int, int]) -> list[dic
     """
     rows = zip(prediction.boxes_px, prediction.class_ids, prediction.scores, strict=True)
     found = [{"image_id": number, "category_id": int(class_id), "score": float(score),
-              "bbox": _coco_box(box)} for box, class_id, score in rows]
+              "bbox": coco_box(box)} for box, class_id, score in rows]
     if prediction.mask_probs is not None:
         for detection, box, mask in zip(found, prediction.boxes_px, prediction.mask_probs,
                                         strict=True):
@@ -105,7 +105,8 @@ def detection_dicts(prediction, number: int, shape: tuple[int, int]) -> list[dic
     return found
 
 
-def _coco_box(box) -> list[float]:
+def coco_box(box) -> list[float]:
+    """[x, y, width, height] px, rounded to thousandths, of (y1, x1, y2, x2)."""
     y1, x1, y2, x2 = (float(value) for value in box)
     return [round(x1, 3), round(y1, 3), round(x2 - x1, 3), round(y2 - y1, 3)]
 

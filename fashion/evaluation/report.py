@@ -1,6 +1,6 @@
 """Metrics as text for people."""
 
-from fashion.evaluation import landmarks
+from fashion.evaluation import landmarks, retrieval
 
 # DeepFashion2's own baseline, Match R-CNN, trained on the released training set and measured on
 # the whole validation set (README of switchablenorms/DeepFashion2). The paper's numbers are higher:
@@ -9,6 +9,12 @@ PUBLISHED = {"bbox": {"AP": 0.638, "AP50": 0.789, "AP75": 0.745},
              "segm": {"AP": 0.640, "AP50": 0.797, "AP75": 0.754},
              "keypoints_visible": {"AP": 0.605, "AP50": 0.790, "AP75": 0.684},
              "keypoints_visible_and_occluded": {"AP": 0.529, "AP50": 0.775, "AP75": 0.596}}
+# Its retrieval with detected boxes, by the features that the match head saw (Table 8 there).
+PUBLISHED_RETRIEVAL = {"class": (0.079, 0.198, 0.273, 0.329, 0.366),
+                       "keypoints": (0.182, 0.326, 0.416, 0.469, 0.510),
+                       "masks": (0.135, 0.271, 0.350, 0.407, 0.447),
+                       "class and keypoints": (0.192, 0.345, 0.435, 0.488, 0.524),
+                       "class and masks": (0.152, 0.295, 0.379, 0.435, 0.477)}
 PUBLISHED_IMAGES = 32_153
 
 _NAMES = ("AP", "AP50", "AP75", "AP_small", "AP_medium", "AP_large", "AR")
@@ -16,16 +22,21 @@ _CLASS_NAMES = _NAMES[:3]
 _TITLES = {"bbox": "boxes", "bbox_agnostic": "boxes, classes aside",
            "segm": "masks", "segm_agnostic": "masks, classes aside",
            "keypoints_visible": "landmarks, visible",
-           "keypoints_visible_and_occluded": "landmarks, visible and occluded"}
+           "keypoints_visible_and_occluded": "landmarks, visible and occluded",
+           "retrieval": "detected boxes", "retrieval_true_boxes": "true boxes"}
+_RETRIEVAL_NAMES = [f"top-{k}" for k in retrieval.RANKS]
+_RETRIEVAL_COUNTS = ("queries", "missed", "gallery")
 _LANDMARK_NAMES = {"found": "found", "PCK10": "PCK@0.1", "PCK20": "PCK@0.2"}
 
 
 def format_metrics(metrics: dict[str, dict]) -> str:
-    """A table with a line for each task. Arguments as `InstanceEvaluator.evaluate` returns them."""
-    rows = [("", *_NAMES)]
-    for task, numbers in metrics.items():
-        rows.append((_TITLES.get(task, task), *(_number(numbers.get(name)) for name in _NAMES)))
-    return _table(rows)
+    """A table with a line for each task. Arguments as `InstanceEvaluator.evaluate` returns them.
+
+    Retrieval has a table of its own, see `format_retrieval`.
+    """
+    rows = [(_TITLES.get(task, task), *(_number(numbers.get(name)) for name in _NAMES))
+            for task, numbers in metrics.items() if task not in retrieval.TASKS]
+    return _table([("", *_NAMES), *rows]) if rows else ""
 
 
 def format_classes(metrics: dict[str, dict]) -> str:
@@ -60,16 +71,36 @@ def format_landmarks(metrics: dict[str, dict], task: str) -> str:
     return f"{_TITLES[task].capitalize()}:\n{_table(rows)}"
 
 
+def format_retrieval(metrics: dict[str, dict]) -> str:
+    """A titled table of top-k, and below each line what a gallery in random order would give."""
+    rows = [("", *_RETRIEVAL_NAMES, *_RETRIEVAL_COUNTS)]
+    for task in retrieval.TASKS:
+        if task in metrics:
+            rows += _retrieval_rows(_TITLES[task], metrics[task])
+    return f"Retrieval, from users' photos to shops':\n{_table(rows)}" if rows[1:] else ""
+
+
+def _retrieval_rows(title, numbers):
+    yield (title, *(_number(numbers[name]) for name in retrieval.NAMES),
+           *(f"{numbers[name]:,}" for name in _RETRIEVAL_COUNTS))
+    yield ("  by chance", *(_number(numbers[f"chance_{name}"]) for name in retrieval.NAMES),
+           *[""] * len(_RETRIEVAL_COUNTS))
+
+
 def format_all(metrics: dict[str, dict]) -> str:
     """All tables of a measurement."""
     tables = [format_metrics(metrics), format_classes(metrics),
-              *(format_landmarks(metrics, task) for task in landmarks.TASKS if task in metrics)]
+              *(format_landmarks(metrics, task) for task in landmarks.TASKS if task in metrics),
+              format_retrieval(metrics)]
     return "\n\n".join(table for table in tables if table)
 
 
 def format_published() -> str:
     """The published numbers that a measurement on the whole validation set compares with."""
-    return "Published for Match R-CNN on this set:\n" + format_metrics(PUBLISHED)
+    rows = [(features, *map(_number, tops)) for features, tops in PUBLISHED_RETRIEVAL.items()]
+    return ("Published for Match R-CNN on this set:\n" + format_metrics(PUBLISHED)
+            + "\n\nand for its retrieval with detected boxes, by what its match head sees:\n"
+            + _table([("", *_RETRIEVAL_NAMES), *rows]))
 
 
 def _number(value: float | None) -> str:
@@ -80,6 +111,6 @@ def _table(rows) -> str:
     """Rows of texts as lines: the first column to the left, the others to the right."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     return "\n".join(
-        "  ".join([row[0].ljust(widths[0]),
-                   *(text.rjust(width) for text, width in zip(row[1:], widths[1:], strict=True))])
+        "  ".join([row[0].ljust(widths[0]), *(
+            text.rjust(width) for text, width in zip(row[1:], widths[1:], strict=True))]).rstrip()
         for row in rows)

@@ -10,10 +10,15 @@ from tqdm import tqdm
 
 from fashion.datasets.problems import Problems
 from fashion.datasets.read_ahead import read_ahead
+from fashion.evaluation import instances, retrieval
 from fashion.evaluation.instances import InstanceEvaluator
 from fashion.evaluation.landmarks import DEEPFASHION2, Standard
+from fashion.evaluation.retrieval import RetrievalEvaluator
 from mrcnn import weights
 from mrcnn.files import atomic_path
+
+# Which head of the network each task needs.
+TASKS = {**instances.TASKS, **dict.fromkeys(retrieval.TASKS, "match")}
 
 BROKEN_IMAGE = "image cannot be read: left out"
 
@@ -23,11 +28,13 @@ class Evaluation:
     """A measurement.
 
     Attributes:
-        metrics: by task its numbers by name, see `InstanceEvaluator.evaluate`.
-        evaluator: the truth and the detections behind them; `evaluator.write(folder)`.
+        metrics: by task its numbers by name, see `InstanceEvaluator.evaluate` and
+            `RetrievalEvaluator.evaluate`.
+        evaluator: the truth and the detections behind them.
         images: how many images were measured.
         skipped: the images that could not be read.
         seconds: reading, detecting and measuring together.
+        garments: those that were searched and for, None if none were.
     """
 
     metrics: dict[str, dict]
@@ -35,21 +42,30 @@ class Evaluation:
     images: int
     skipped: Problems
     seconds: float
+    garments: RetrievalEvaluator | None = None
+
+    def write(self, folder: str | Path) -> None:
+        """Writes what the numbers come from, in COCO's and in DeepFashion2's formats."""
+        if self.metrics.keys() & instances.TASKS:
+            self.evaluator.write(folder)
+        if self.metrics.keys() & retrieval.TASKS:
+            self.garments.write(folder)
 
 
 def evaluate_instances(detector, dataset, image_ids=None, batch_size: int | None = None,
                        tasks=None, standard: Standard = DEEPFASHION2) -> Evaluation:
     """Measures a detector, image by image in order, with a progress bar.
 
-    Every average precision of this project uses the preset `Config.evaluation()`: give a detector
-    that was built with it. Images that cannot be read are counted and left out.
+    Every number of this project uses the preset `Config.evaluation()`: give a detector that was
+    built with it. Images that cannot be read are counted and left out. Where garments are searched
+    the network runs once more, on their true boxes.
 
     Args:
         detector: `mrcnn.detection.Detector`.
         dataset: prepared `Dataset`.
-        image_ids: which images; all by default.
+        image_ids: which images; all by default. See `sampling.images_to_measure`.
         batch_size: images run at once; the configuration's by default.
-        tasks: what to measure, see `InstanceEvaluator.evaluate`.
+        tasks: of `TASKS`; by default all that the network has heads for and the data set truth.
         standard: what keypoints are measured by, if there are any.
 
     Raises:
@@ -57,18 +73,74 @@ def evaluate_instances(detector, dataset, image_ids=None, batch_size: int | None
     """
     start = time.perf_counter()
     image_ids = dataset.image_ids if image_ids is None else image_ids
-    evaluator, skipped, running = InstanceEvaluator(dataset, standard), Problems(), deque()
+    wanted, searches = _split(tasks)
+    evaluator, garments, count = InstanceEvaluator(dataset, standard), None, 0
+    skipped, running = Problems(), deque()
     images = _readable_images(dataset, image_ids, running, skipped)
-    progress = tqdm(total=len(image_ids), desc="Evaluating", unit=" images", disable=None)
-    with progress:
-        for prediction in detector.predict(images, batch_size):
-            evaluator.add(running.popleft(), prediction.shape, prediction)
-            progress.update()
-    count = len(evaluator.ground_truth["images"])
+    found = detector.predict(images, batch_size)
+    for image_id, raw in _named("Evaluating", image_ids, running, found):
+        count += 1
+        if wanted != []:
+            evaluator.add(image_id, raw.shape, raw)
+        if searches != [] and raw.embeddings is not None:
+            garments = garments or _garments(detector, dataset)
+            garments.add(image_id, raw)
     if not count:
         raise ValueError(f"None of {len(image_ids)} images can be read.\n{skipped.summary()}")
-    metrics = evaluator.evaluate(tasks)
-    return Evaluation(metrics, evaluator, count, skipped, time.perf_counter() - start)
+    metrics = {} if wanted == [] else evaluator.evaluate(wanted)
+    metrics |= _search(detector, dataset, garments, batch_size, searches, skipped)
+    return Evaluation(metrics, evaluator, count, skipped, time.perf_counter() - start, garments)
+
+
+def _split(tasks):
+    """Tasks of instances, and tasks of retrieval; None twice for all that can be measured."""
+    if tasks is None:
+        return None, None
+    return ([task for task in tasks if task not in retrieval.TASKS],
+            [task for task in tasks if task in retrieval.TASKS])
+
+
+def _garments(detector, dataset) -> RetrievalEvaluator:
+    from fashion.match import similarity_of
+
+    return RetrievalEvaluator(dataset, similarity_of(detector.network))
+
+
+def _search(detector, dataset, garments, batch_size, tasks, skipped) -> dict[str, dict]:
+    """Measures retrieval.
+
+    Args:
+        detector, dataset, batch_size: see `evaluate_instances`.
+        garments: a `RetrievalEvaluator` that knows what was detected; None: no match head.
+        tasks: of `retrieval.TASKS`; None: all, if there is anything to search for.
+        skipped: gets images that cannot be read.
+    """
+    if garments is None and tasks:
+        raise ValueError(f"Task {tasks[0]!r}: the network has no match head.")
+    if garments is None or tasks is None and not garments.has_queries:
+        return {}
+    tasks = retrieval.TASKS if tasks is None else tasks
+    if "retrieval_true_boxes" in tasks:
+        _describe(detector, dataset, garments, batch_size, skipped)
+    return {task: garments.evaluate(task) for task in tasks}
+
+
+def _describe(detector, dataset, garments, batch_size, skipped) -> None:
+    """Gives the network the true boxes, and the evaluator what it makes of them."""
+    image_ids, running = garments.photos_to_describe(), deque()
+    photos = ((image, dataset.load_boxes(running[-1]), dataset.image_class_ids(running[-1]))
+              for image in _readable_images(dataset, image_ids, running, skipped))
+    described = detector.describe(photos, batch_size)
+    for image_id, raw in _named("Describing true boxes", image_ids, running, described):
+        garments.add_true(image_id, raw)
+
+
+def _named(title: str, image_ids, running: deque, results):
+    """Yields (image id, result) of the images that run, with a progress bar."""
+    with tqdm(total=len(image_ids), desc=title, unit=" images", disable=None) as progress:
+        for result in results:
+            yield running.popleft(), result
+            progress.update()
 
 
 def _readable_images(dataset, image_ids, running: deque, skipped: Problems):

@@ -1,44 +1,61 @@
-"""Watching a training with the eyes of the evaluation: average precision, and pictures."""
+"""Watching a training with the eyes of the evaluation: its numbers, and pictures."""
+
+import logging
 
 import keras
 import numpy as np
 
-from fashion.datasets.selection import spread
-from fashion.evaluation import pictures
+from fashion.evaluation import pictures, retrieval
 from fashion.evaluation.landmarks import DEEPFASHION2
-from fashion.evaluation.run import evaluate_instances
+from fashion.evaluation.run import TASKS, evaluate_instances
+from fashion.evaluation.sampling import images_to_measure
 from mrcnn import boxes, drawing, heatmaps, skeletons
 from mrcnn.data import mold
+
+logger = logging.getLogger(__name__)
 
 # A detection below this score would only clutter a picture.
 SHOWN_SCORE = 0.5
 
 
 class AveragePrecision(keras.callbacks.Callback):
-    """Adds COCO's average precisions of validation images to an epoch's logs.
+    """Adds average precisions, and retrieval's top-k, of validation images to an epoch's logs.
 
-    Names are `bbox_AP`, `bbox_AP50`, `bbox_AP75`, and the same for all other tasks of
-    `fashion.evaluation.instances` that the network has heads for, such as `keypoints_visible_AP`.
+    Names are `bbox_AP`, `bbox_AP50`, `bbox_AP75`, and the same for all other tasks of instances
+    that the network has heads for, such as `keypoints_visible_AP`; with a match head also
+    `retrieval_top1` to `retrieval_top20` and `retrieval_true_boxes_top1` to `..._top20`.
 
     Args:
         detector: `mrcnn.detection.Detector` on the network that trains, with the evaluation
             preset.
         dataset: prepared `Dataset`.
-        limit: so many images, spread evenly over the set; None takes all.
+        limit: about so many images, see `images_to_measure`; None takes all.
         standard: what its keypoints are measured by, if it has any.
     """
 
     def __init__(self, detector, dataset, limit=None, standard=DEEPFASHION2):
         super().__init__()
         self.detector, self.dataset, self.standard = detector, dataset, standard
-        self.image_ids = spread(dataset.image_ids, limit)
+        self.image_ids = images_to_measure(dataset, limit, detector.config.HEADS)
 
     def on_epoch_end(self, epoch, logs=None):
         evaluation = evaluate_instances(
             self.detector, self.dataset, self.image_ids, standard=self.standard)
         for task, numbers in evaluation.metrics.items():
-            for name in ("AP", "AP50", "AP75"):
-                logs[f"{task}_{name}"] = numbers[name] or 0.0
+            logs.update({f"{task}_{name}": numbers[name] or 0.0 for name in _names(task)})
+            if task in retrieval.TASKS:
+                logger.info("%s: %d queries in a gallery of %d, top-10 by chance %.3f", task,
+                            numbers["queries"], numbers["gallery"], numbers["chance_top10"])
+
+
+def logged_names(heads):
+    """Names of the numbers that `AveragePrecision` can add for a network with these heads."""
+    return [f"{task}_{name}" for task, head in TASKS.items() if head in heads
+            for name in _names(task)]
+
+
+def _names(task):
+    return retrieval.NAMES if task in retrieval.TASKS else ("AP", "AP50", "AP75")
 
 
 class Drawing:

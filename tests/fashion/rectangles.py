@@ -19,6 +19,7 @@ class Prediction:
     mask_probs: np.ndarray
     shape: tuple = SHAPE
     keypoints: np.ndarray | None = None
+    embeddings: np.ndarray | None = None
 
 
 def predict(*found):

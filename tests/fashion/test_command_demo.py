@@ -66,7 +66,7 @@ def test_training_goes_on_from_what_the_demo_learned(demo_run, capsys):
     code = fashion.main([
         "train", "--weights=sample", f"--dataset={demo_run / 'sample'}", "--limit=4",
         f"--logs={demo_run / 'runs'}", "--steps=2", "--epochs=1", "--schedule=constant",
-        "--watch=segm_AP", "--eval-limit=2", "--set", "IMAGE_MAX_DIM=128", "IMAGES_PER_GPU=1",
+        "--watch=segm_AP", "--eval-limit=2", "--set", "IMAGE_MAX_DIM=128", "IMAGES_PER_GPU=2",
         "--debug"])
     assert code == 0
     [run] = (demo_run / "runs").iterdir()

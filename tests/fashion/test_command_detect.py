@@ -3,36 +3,27 @@
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from fashion.commands import detect
 from fashion.config import CONFIGS
-from mrcnn.detection import Raw
+from fashion.datasets.photos import find_photos, run_detector
 from tests.fashion.command_files import photo_folder
-
-
-class OneGarment:
-    """Finds the same trousers on every photo."""
-
-    def predict(self, images):
-        for image in images:
-            height, width = image.shape[:2]
-            box = np.array([[0.25 * height, 0.25 * width, 0.75 * height, 0.75 * width]], np.float32)
-            yield Raw((height, width), box, np.array([8]), np.array([0.9], np.float32),
-                      np.ones((1, 28, 28), np.float32))
+from tests.fashion.one_garment import OneGarment
 
 
 def test_one_bad_photo_does_not_stop_the_rest(tmp_path):
     folder, output = photo_folder(tmp_path / "photos"), tmp_path / "photos" / "out"
-    paths = detect.find_photos([str(folder)], output)
+    paths = find_photos([str(folder)], output)
     pictures = detect.Pictures(output, CONFIGS["via"]())
-    failed = detect.detect(OneGarment(), paths, pictures)
+    failed = {}
+    for path, image, found in run_detector(OneGarment(), paths, failed):
+        pictures.add(path, image, found)
     pictures.write_json(failed)
     assert [path.name for path in failed] == ["cut.jpg"]
     drawn = {file.name for file in output.glob("*.jpg")}
     assert drawn == {"rgb.jpg", "rgb_2.jpg", "gray.jpg", "rgba.jpg", "sixteen.jpg", "turned.jpg"}
-    assert detect.find_photos([str(folder)], output) == paths  # not what we drew ourselves
+    assert find_photos([str(folder)], output) == paths  # not what we drew ourselves
     content = json.loads((output / "detections.json").read_text())
     assert content["failed"][0]["file"].endswith("cut.jpg") and len(content["categories"]) == 13
     assert all(set(category) == {"id", "name"} for category in content["categories"])
@@ -48,7 +39,7 @@ def test_photos_by_file_folder_and_pattern(tmp_path):
     folder = photo_folder(tmp_path / "photos")
 
     def names(*patterns):
-        return sorted(path.name for path in detect.find_photos(patterns, tmp_path / "out"))
+        return sorted(path.name for path in find_photos(patterns, tmp_path / "out"))
 
     assert names(str(folder / "rgb.jpg"), str(folder / "*.jpg")) == [
         "cut.jpg", "rgb.jpg", "turned.jpg"]

@@ -11,6 +11,7 @@ from fashion import match
 from fashion.config import TinyConfig
 from fashion.model import MatchRCNN
 from mrcnn import weights
+from mrcnn.detection import Detector
 from mrcnn.network import Network
 from tests.mrcnn.small_network import SmallConfig, small_batch
 
@@ -198,6 +199,18 @@ def test_found_and_given_boxes_have_the_same_vectors():
     assert probabilities.shape == (len(first["rois"]), len(second["rois"]))
     with pytest.raises(ValueError, match="only 4 are described"):
         next(model.detector.describe([(photos[0], np.zeros((5, 4)), np.ones(5))]))
+
+
+def test_what_is_not_wanted_is_not_computed():
+    model = MatchRCNN("inference", SmallMatchConfig(), "unused")
+    photo = np.random.default_rng(0).integers(0, 256, (120, 100, 3), "uint8")
+    detector = Detector(model.network, outputs=("embeddings",))
+    [whole], [part] = model.detector.predict([photo]), detector.predict([photo])
+    assert part.mask_probs is None and part.keypoints is None and len(part.embeddings)
+    np.testing.assert_allclose(part.embeddings, whole.embeddings, rtol=1e-3)
+    names = {layer.name for layer in detector.graph((128, 128)).layers}
+    assert "mrcnn_keypoint_conv1" in names, "the vectors are made of its features"
+    assert not names & {"mrcnn_mask_conv1", "mrcnn_keypoint_deconv"}
 
 
 def test_photos_without_boxes_are_described_as_empty():

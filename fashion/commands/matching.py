@@ -1,0 +1,99 @@
+"""What the commands share that use a detector for more than boxes: its head, and words."""
+
+import argparse
+
+from fashion.commands import common
+
+# What a network cannot do without a head.
+WITHOUT = {"match": "cannot tell whether garments are the same",
+           "mask": "finds garments without their masks"}
+# What of its outputs the commands look at; None: all.
+NEEDED = {"match": ("embeddings",), "mask": None}
+
+
+def add_min_score_argument(parser):
+    """Adds --min-score."""
+    parser.add_argument("--min-score", type=_share, metavar="X",
+                        help="how sure, 0 to 1, the detector must be of a garment "
+                             "(default: DETECTION_MIN_CONFIDENCE of the configuration)")
+
+
+def _share(text):
+    """An `argparse` type: a number from 0 to 1."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"expected a number from 0 to 1, got {text!r}")
+    return value
+
+
+def open_detector(arguments, head="match"):
+    """The detector that the arguments ask for.
+
+    Args:
+        arguments: with those of `common.add_weights_argument` and min_score, which joins the
+            other changed knobs in `set`.
+        head: that its network must have.
+
+    Returns:
+        `mrcnn.detection.Detector`, and its `common.Model`.
+
+    Raises:
+        ValueError: weights without that head, or that do not fit.
+        OSError: no such weights.
+    """
+    if arguments.min_score is not None:
+        arguments.set = [*arguments.set, f"DETECTION_MIN_CONFIDENCE={arguments.min_score}"]
+    model = common.resolve_model(arguments)
+    if head not in model.config.HEADS:
+        raise ValueError(
+            f"{model.weights} {WITHOUT[head]}: its network has the heads "
+            f"{', '.join(model.config.HEADS)} and no {head} head. Take other weights, or train on "
+            f"from these with a configuration that has {head!r} among its HEADS.")
+    common.load_backend()
+    from mrcnn.detection import Detector
+
+    network = common.build("inference", model, arguments.logs).network
+    return Detector(network, outputs=NEEDED[head]), model
+
+
+def open_describer(arguments, class_names):
+    """What describes garments: the network that the arguments ask for, or an image model.
+
+    Args:
+        arguments: as for `open_detector`; weights may also be keras:NAME or a .keras file.
+        class_names: of the cut-outs that an image model describes, by class id.
+
+    Returns:
+        `MatchDescriber` or `ImageModel`.
+
+    Raises:
+        ValueError, OSError: as they do, and `open_detector`.
+    """
+    if str(arguments.weights).startswith("keras:") or str(arguments.weights).endswith(".keras"):
+        common.load_backend()
+        from fashion.retrieval.image_model import ImageModel
+
+        return ImageModel(str(arguments.weights), class_names)
+    from fashion.retrieval.embed import MatchDescriber
+
+    detector, model = open_detector(arguments)
+    from fashion.match import similarity_of
+
+    return MatchDescriber(detector, model.weights, similarity_of(detector.network))
+
+
+def nothing_found(photo, config):
+    """A sentence about a photo without garments; config: of the network, None of an image model."""
+    if config is None:
+        return f"{photo}: no such garment."
+    return (f"{photo}: no garment of which the detector is sure by "
+            f"{config.DETECTION_MIN_CONFIDENCE:g}. A lower --min-score may find some.")
+
+
+def print_failed(failed):
+    """Names the photos that could not be read."""
+    for error in failed.values():
+        print(f"Left out: {error}")
