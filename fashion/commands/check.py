@@ -1,11 +1,13 @@
 """Go through a data set before a week is spent on it.
 
-Counts what is there beside what was published, decodes every image (not with --quick), and lists
-what is odd by reason, with the first files. Exit code 0: it can be used, perhaps with warnings; 1:
-it cannot.
+Counts what is there, of DeepFashion2 beside what was published, decodes every image (not with
+--quick), and lists what is odd by reason, with the first files. Takes annotations of VIA, COCO,
+LabelMe and masks, too. Exit code 0: it can be used, perhaps with warnings; 1: it cannot.
 """
 
 from pathlib import Path
+
+from fashion.commands import common, own_data
 
 HELP = "look for missing, broken and odd files in a data set"
 
@@ -20,8 +22,10 @@ PUBLISHED_SHARES = {"scale": (26, 50, 24), "occlusion": (47, 47, 6), "zoom_in": 
 def add_arguments(parser):
     """Adds the command's options to an `argparse` parser."""
     parser.add_argument("--dataset", metavar="DIR",
-                        help="folder around train, validation and test (default: "
-                             "$DEEPFASHION2_DIR, else datasets/deepfashion2)")
+                        help="folder around train, validation and test, or of photos with "
+                             "annotations of one's own (default: $DEEPFASHION2_DIR, else "
+                             "datasets/deepfashion2)")
+    common.add_class_attribute_argument(parser)
     parser.add_argument("--quick", action="store_true", help="do not decode the images")
     parser.add_argument("--examples", type=int, default=5, metavar="N",
                         help="files named for each oddity (default: %(default)s)")
@@ -34,6 +38,9 @@ def run(arguments):
     from fashion.datasets import locate
     from fashion.datasets.inspection import inspect_subset
 
+    own = own_data.find(arguments.dataset)
+    if own:
+        return _check_own(own, arguments)
     root = locate.find_dataset(arguments.dataset)
     if root is None:
         raise ValueError(f"No data set to check: give --dataset=DIR.\n{locate.HOW_TO_GET}")
@@ -45,6 +52,29 @@ def run(arguments):
     if arguments.output:
         _write(arguments.output, found)
     return _conclude(root, found)
+
+
+def _check_own(root, arguments):
+    """The same for annotations that are not DeepFashion2's."""
+    from fashion.datasets.problems import Problems
+    from fashion.datasets.subsets import all_problems, read_subsets
+
+    found = read_subsets(root, arguments.class_attribute)
+    print(own_data.describe(found, arguments.examples))
+    broken = Problems()
+    if not arguments.quick:
+        own_data.find_broken(found, broken)
+    if broken:
+        print(f"Photos that cannot be decoded:\n{broken.summary(arguments.examples)}")
+    if arguments.output:
+        problems = all_problems(list(found.values()))
+        problems.extend(broken)
+        counts = {subset: {"images": len(some.photos), "items": some.count_regions()}
+                  for subset, some in found.items()}
+        _write(arguments.output, counts | {"problems": problems.to_dict()})
+    photos = sum(len(some.photos) for some in found.values())
+    print("This data set cannot be used." if len(broken) >= photos else "Usable.")
+    return int(len(broken) >= photos)
 
 
 def _conclude(root, found):

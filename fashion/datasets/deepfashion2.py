@@ -20,7 +20,7 @@ from fashion.datasets.columns import Columns
 from fashion.datasets.deepfashion2_cache import open_columns
 from fashion.datasets.locate import SubsetFolders, find_subset
 from fashion.datasets.problems import Problems
-from fashion.datasets.selection import select_images, spread
+from fashion.datasets.selection import select_images, spread, spread_groups
 from mrcnn.data.dataset import Dataset
 
 logger = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ class DeepFashion2Dataset(Dataset):
         self._columns: Columns | None = None
 
     def load(self, root: str | os.PathLike, subset: str, where: str | None = None,
-             limit: int | None = None) -> None:
+             limit: int | None = None, whole_pairs: bool = False) -> None:
         """Reads one subset; once per data set object.
 
         Args:
@@ -62,6 +62,7 @@ class DeepFashion2Dataset(Dataset):
                 their garments, see `selection`.
             limit: keeps so many images, spread evenly: DeepFashion2's validation set begins with
                 a third of consumers' photos, so its first images would not stand for it.
+            whole_pairs: of `limit` images at most, but all or none of each pair_id.
 
         Raises:
             ValueError: the subset is not there, is empty, or `where` leaves nothing of it.
@@ -77,7 +78,8 @@ class DeepFashion2Dataset(Dataset):
             raise ValueError(f"No usable image in {folders.images} with annotations in "
                              f"{folders.annotations}: expected 000001.jpg, ... and 000001.json, "
                              f"... {problems.summary()}")
-        self.image_info = _ImageInfo(columns, _choose_images(columns, where, limit), folders)
+        self.image_info = _ImageInfo(columns, _choose_images(columns, where, limit, whole_pairs),
+                                     folders)
         self.problems = problems
         self._columns = columns
         self._identities = columns.identities()
@@ -173,7 +175,8 @@ class _ImageInfo(Sequence):
                 **dict(zip(ATTRIBUTES, columns.attributes[item].tolist(), strict=True))}
 
 
-def _choose_images(columns: Columns, where: str | None, limit: int | None) -> np.ndarray:
+def _choose_images(columns: Columns, where: str | None, limit: int | None,
+                   whole_pairs: bool) -> np.ndarray:
     """[images] rows of the columns that `where` and `limit` leave."""
     rows = np.arange(columns.num_images) if where is None else select_images(columns, where)
     if not len(rows):
@@ -181,4 +184,6 @@ def _choose_images(columns: Columns, where: str | None, limit: int | None) -> np
                          "garment.")
     if limit is not None and limit < 1:
         raise ValueError(f"limit must be at least 1 image, got {limit}.")
-    return spread(rows, limit)
+    if limit is None or not whole_pairs:
+        return spread(rows, limit)
+    return rows[spread_groups(columns.pair_ids[rows], limit)]

@@ -26,6 +26,7 @@ _COMPARISONS = {
 }
 _WORDS = {"category": ("background", *NAMES), "source": SOURCES}  # word -> its index
 
+_GOLDEN = (5 ** 0.5 - 1) / 2
 _ALLOWED = f"""\
 Conditions compare {", ".join(ATTRIBUTES)} (1 to 3; 0 unknown), style and pair_id (numbers),
 category (1 to {len(NAMES)}, or a name as "{NAMES[0]}") and source ("user" or "shop")
@@ -42,6 +43,18 @@ def spread(values, count):
     if count is None or count >= len(values):
         return values
     return values[np.arange(count) * len(values) // count]
+
+
+def spread_groups(groups: np.ndarray, count: int) -> np.ndarray:
+    """Rows of as many whole groups as fit into `count` rows, at least one; rising.
+
+    Multiples of the golden ratio fall evenly between 0 and 1 however many are taken, so the groups
+    that fit are spread over all.
+    """
+    names, sizes = np.unique(groups, return_counts=True)
+    order = np.argsort(np.arange(len(names)) * _GOLDEN % 1)
+    fitting = max(1, np.searchsorted(np.cumsum(sizes[order]), count, side="right"))
+    return np.flatnonzero(np.isin(groups, names[order[:fitting]]))
 
 
 def select_images(columns: Columns, where: str) -> np.ndarray:

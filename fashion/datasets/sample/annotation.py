@@ -115,6 +115,14 @@ def outlines(canvas, number):
     return polygons, total / FINE**2
 
 
+def join(polygons):
+    """[n, (x, y)] one polygon around all of some; those after the largest join it by slits."""
+    first, *others = sorted(polygons, key=lambda polygon: -cv2.contourArea(np.float32(polygon)))
+    for other in others:
+        first = _cut(first, other)
+    return first
+
+
 def _polygon(ring, holes, shape):
     """[n, (x, y)] px: a ring with its holes cut out."""
     outer = cv2.approxPolyDP(ring, _TOLERANCE, True)[:, 0]
@@ -125,9 +133,12 @@ def _polygon(ring, holes, shape):
     return np.round(points, 2)
 
 
-def _cut(outer, hole):
-    """The ring `outer` going around `hole` as well, through a slit between their nearest points."""
-    distances = ((outer[:, None] - hole[None]) ** 2).sum(axis=-1)
+def _cut(outer, other):
+    """The ring `outer` going around `other` as well, through a slit between their nearest points.
+
+    A hole is taken out so, and a part that lies apart is added, by the even-odd rule.
+    """
+    distances = ((outer[:, None] - other[None]) ** 2).sum(axis=-1)
     i, j = np.unravel_index(distances.argmin(), distances.shape)
-    around = np.concatenate([hole[j:], hole[: j + 1]])
+    around = np.concatenate([other[j:], other[: j + 1]])
     return np.concatenate([outer[: i + 1], around, outer[i:]])

@@ -105,6 +105,17 @@ def plan(version, seed, index):
     return Plan(pair + 1, source, items, companion, False)
 
 
+def outfit(rng, index):
+    """The `Plan` of image number `index` (from 0) of people who share no garment, never flat."""
+    source = str(rng.choice(["user", "shop"]))
+    first = int(rng.choice(len(_PRODUCT_ODDS), p=_PRODUCT_ODDS / _PRODUCT_ODDS.sum())) + 1
+    items = _dressed(rng, [_item(rng, first)])
+    companion = ()
+    if source == "user" and rng.random() < 0.15:
+        companion = _dressed(rng, [_item(rng, _pick(rng, _FILLER_TOPS))])[:2]
+    return Plan(index + 1, source, items, companion, False)
+
+
 def _dressed(rng, shown):
     """`shown` and what is needed to dress a figure, each of them a garment without a pair."""
     items = list(shown)

@@ -63,7 +63,7 @@ class Garment:
     """A garment bent onto a figure.
 
     Attributes:
-        category: Its `fashion.categories.Category`.
+        category: Its `fashion.categories.Category`; of an accessory the name of its kind.
         landmarks: [count, 2] body units.
         holders: [count] sets of names: a landmark shows where one of these pieces shows.
         layers: Lists of pieces by layer: "inside", "trunk", "left" and "right" (upper sleeves),

@@ -22,7 +22,7 @@ class Scene:
     Attributes:
         canvas: The picture and the map of owners.
         garments: `pieces.Garment`s by their number on the canvas.
-        items: The `identities.Item` of each garment.
+        items: The `identities.Item` of each garment; None of accessories.
         figures: The `Figure` that wears each garment.
     """
 
@@ -33,7 +33,7 @@ class Scene:
 
 
 @dataclass
-class _Person:
+class Person:
     """A figure and what it wears: `garments` and their `items`, lowest first."""
 
     figure: Figure
@@ -41,18 +41,32 @@ class _Person:
     garments: list
     items: list
 
+    def wear(self, accessory, place):
+        """Puts on a `Garment` that is no `Item`, over the first `place` garments."""
+        self.garments.insert(place, accessory)
+        self.items.insert(place, None)
 
-def compose(plan, rng):
-    """Paints the `Plan` of one image: a `Scene`."""
+
+def compose(plan, rng, equip=None):
+    """Paints the `Plan` of one image: a `Scene`.
+
+    Args:
+        plan: What it shows.
+        rng: NumPy generator.
+        equip: Called with `rng` and each `Person` to put on accessories, see `accessories`. Then
+            the things that hide clothes in users' photographs, bags among them, stay away.
+    """
     people = [_person(rng, plan, plan.items)]
     if plan.companion:
         people.append(_person(rng, plan, plan.companion, rng.choice([-1, 1]) * _COMPANION))
+    for person in people if equip else ():
+        equip(rng, person)
     size = backgrounds.random_size(rng)
     camera = _camera(rng, size, people, plan)
     scene = Scene(Canvas(_ground(rng, size, plan), camera), [], [], [])
     for person in reversed(people):
         _paint(scene, person)
-    if plan.source == "user":
+    if plan.source == "user" and equip is None:
         for piece in random_occluder(rng, people[0].figure, camera, size):
             scene.canvas.paint(piece, piece.cloth)
     scene.canvas.image = backgrounds.photograph(rng, scene.canvas.image, plan.source)
@@ -69,7 +83,7 @@ def _person(rng, plan, items, place=0.0):
     pose = flat_pose(rng) if plan.flat else random_pose(rng, calm=plan.source == "shop")
     figure = Figure(replace(pose, place=place))
     items = sorted(items, key=lambda item: _height(item, rng.random() < 0.5))
-    return _Person(figure, body.random_looks(rng), [bend(item, figure) for item in items], items)
+    return Person(figure, body.random_looks(rng), [bend(item, figure) for item in items], items)
 
 
 def _height(item, tucked):

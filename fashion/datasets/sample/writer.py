@@ -17,6 +17,7 @@ from mrcnn.data import processes
 
 VERSION = "1"  # goes up whenever the same seed gives another sample
 SUBSETS = ("train", "validation")
+_ALL_SUBSETS = (*SUBSETS, "val")  # also of the layouts of one's own
 RECORD = "sample.json"  # written last: a sample without it is not finished
 _UNFINISHED = "sample.unfinished.json"
 _JPEG_QUALITY = 88
@@ -56,25 +57,20 @@ def write_sample(output, images, seed=0, validation=0.2, progress=None):
         ValueError: An argument is out of range, or `output` holds something else than a sample.
         OSError: The disk is full or the folder cannot be written.
     """
-    subset_of = _subsets(images, seed, validation)
-    record = {
-        "version": VERSION,
-        "seed": seed,
-        "validation": validation,
-        "counts": {subset: subset_of.count(subset) for subset in SUBSETS},
-    }
+    check_arguments(images, seed, validation)
+    subset_of = [SUBSETS[in_validation(i // IMAGES_PER_PAIR, validation)] for i in range(images)]
+    record = make_record(seed, validation, subset_of, SUBSETS)
     output = Path(output)
     if read_record(output) == record:
         return record
-    _prepare(output, record)
+    begin(output, record, [f"{subset}/{kind}" for subset in SUBSETS for kind in ("image", "annos")])
     tasks, numbers = [], dict.fromkeys(SUBSETS, 0)
     for index, subset in enumerate(subset_of):
         numbers[subset] += 1
         tasks.append((output / subset, numbers[subset], seed, index))
-    done = _write_all(tasks)
-    for _ in progress(done, desc="sample", unit="image", total=images) if progress else done:
+    for _ in write_all(_write_image, tasks, progress):
         pass
-    os.replace(output / _UNFINISHED, output / RECORD)
+    finish(output)
     return record
 
 
@@ -86,18 +82,27 @@ def read_record(output):
         return None
 
 
-def _subsets(images, seed, validation):
-    """[images] name of each image's subset."""
+def check_arguments(images, seed, validation):
+    """Raises ValueError for what no sample can be made of."""
     if images < 1 or seed < 0 or not 0 <= validation < 1:
         raise ValueError(
             f"images={images}, seed={seed}, validation={validation}: expected at least one image, "
             "a seed from 0, and a share for validation of at least 0 and less than 1."
         )
-    return [SUBSETS[in_validation(i // IMAGES_PER_PAIR, validation)] for i in range(images)]
 
 
-def _prepare(output, record):
-    """Makes the folders empty, and marks the sample as begun.
+def make_record(seed, validation, subset_of, subsets):
+    """What sample.json will hold; `subset_of` names each image's subset."""
+    return {
+        "version": VERSION,
+        "seed": seed,
+        "validation": validation,
+        "counts": {subset: subset_of.count(subset) for subset in subsets},
+    }
+
+
+def begin(output, record, folders):
+    """Makes `folders` in `output` anew, and marks the sample as begun.
 
     Only a folder that says it is a sample is emptied: the real DeepFashion2 looks alike.
     """
@@ -107,31 +112,46 @@ def _prepare(output, record):
         raise ValueError(f"{output} holds files that are no sample; name a new or empty folder.")
     marks[1].write_text(json.dumps(record, indent=1), encoding="utf-8")
     marks[0].unlink(missing_ok=True)
-    for subset in SUBSETS:
+    for subset in _ALL_SUBSETS:
         if (output / subset).exists():
             shutil.rmtree(output / subset)
-        for kind in ("image", "annos"):
-            (output / subset / kind).mkdir(parents=True)
+    for folder in folders:
+        (output / folder).mkdir(parents=True)
 
 
-def _write_all(tasks):
-    """Writes images, on all cores where there are many and processes can be started."""
+def finish(output):
+    """Marks the sample as finished."""
+    os.replace(output / _UNFINISHED, output / RECORD)
+
+
+def write_all(write, tasks, progress):
+    """Yields `write(task)` of each, on all cores where there are many and processes can start."""
+    done = _in_turn(write, tasks)
+    return progress(done, desc="sample", unit="image", total=len(tasks)) if progress else done
+
+
+def _in_turn(write, tasks):
     cores = min(_MOST_PROCESSES, os.cpu_count() or 1)
     if len(tasks) < _FEW or cores == 1 or processes.why_not():
-        yield from map(_write_image, tasks)
+        yield from map(write, tasks)
         return
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(cores, context, cv2.setNumThreads, (1,)) as pool:
         try:
-            yield from pool.map(_write_image, tasks, chunksize=16)
+            yield from pool.map(write, tasks, chunksize=16)
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def write_jpeg(path, image):
+    """Writes [height, width, (b, g, r)] uint8, also to paths beyond ASCII on Windows."""
+    _, jpeg = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
+    path.write_bytes(jpeg.tobytes())
 
 
 def _write_image(task):
     folder, number, seed, index = task
     image, record = draw(seed, index)
-    _, jpeg = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
-    (folder / "image" / f"{number:06d}.jpg").write_bytes(jpeg.tobytes())
+    write_jpeg(folder / "image" / f"{number:06d}.jpg", image)
     text = json.dumps(record, separators=(",", ":"))
     (folder / "annos" / f"{number:06d}.json").write_text(text, encoding="utf-8")

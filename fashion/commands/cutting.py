@@ -1,0 +1,35 @@
+"""What `extract` and `splash` share: their arguments, and which categories."""
+
+from fashion.commands import common, matching
+
+
+def add_arguments(parser):
+    """Adds --category and everything that decides on the network."""
+    parser.add_argument("--category", nargs="+", metavar="NAME",
+                        help='only garments of these, such as --category trousers "long sleeve '
+                             'top" (default: all)')
+    common.add_weights_argument(parser, ("last", "sample", "PATH"), default="last")
+    matching.add_min_score_argument(parser)
+
+
+def class_ids(categories, class_names):
+    """Ids of the categories that a command line names.
+
+    Args:
+        categories: list of names, upper or lower case; None means all.
+        class_names: by class id, background first.
+
+    Returns:
+        A set of class ids.
+
+    Raises:
+        ValueError: a name that is none of them.
+    """
+    ids = {name.casefold(): i for i, name in enumerate(class_names) if i}
+    if categories is None:
+        return set(ids.values())
+    unknown = [name for name in categories if name.casefold() not in ids]
+    if unknown:
+        raise ValueError(f"--category: there is no {unknown[0]!r} among "
+                         f"{', '.join(class_names[1:])}.")
+    return {ids[name.casefold()] for name in categories}
