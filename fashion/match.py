@@ -10,6 +10,7 @@ vector, K = MATCH_ROIS, N = B * K ROIs of a whole batch.
 """
 
 import keras
+import numpy as np
 from keras import ops
 
 from fashion.retrieval.similarity import Similarity
@@ -63,15 +64,15 @@ class MatchHead:
         self.size, self.rois, self.loss, self.positive_share = size, rois, loss, positive_share
 
     def choose(self, sample, truth):
-        """The ROIs of an image that are compared: those on paired garments first.
+        """The ROIs of an image that are compared: one of each garment, then more of paired ones.
 
         Args:
             sample: of `SampleRois`, cut to the positive prefix of P rows.
             truth: dict with gt_boxes [B, G, 4] normalised and gt_identities [B, G].
 
         Returns:
-            A dict: rows [B, K] of the prefix, rois [B, K, 4], identities [B, K] and valid [B, K],
-            0 or 1; without gradient.
+            A dict: rows [B, K] of the prefix, rois [B, K, 4], zero boxes where there are too few,
+            identities [B, K] and valid [B, K], 0 or 1; without gradient.
         """
 
         def choose(sample, truth):
@@ -80,10 +81,12 @@ class MatchHead:
             iou = boxes.iou(rois[:, :, None], own[:, :, None], xp=ops)[..., 0, 0]
             identities = take_rows(truth["gt_identities"], sample["gt_index"])
             stands = ops.logical_and(iou > ROI_IOU, sample["positive"] > 0)
-            rank = ops.where(stands, 1.0 + ops.cast(identities > 0, "float32"), 0.0)
-            rank, rows = ops.top_k(rank, min(self.rois, rois.shape[1]))
-            chosen = {"rois": take_rows(rois, rows), "identities": take_rows(identities, rows),
-                      "valid": ops.cast(rank > 0, "float32"), "rows": ops.cast(rows, "int32")}
+            is_first = _first_of_each(sample["gt_index"], stands)
+            rank = 1.0 + ops.cast(identities > 0, "float32") + 2.0 * is_first
+            rank, rows = ops.top_k(ops.where(stands, rank, 0.0), min(self.rois, rois.shape[1]))
+            valid = ops.cast(rank > 0, "float32")
+            chosen = {"rois": take_rows(rois, rows) * valid[..., None], "valid": valid,
+                      "identities": take_rows(identities, rows), "rows": ops.cast(rows, "int32")}
             return {name: ops.stop_gradient(value) for name, value in chosen.items()}
 
         return Stage(choose, name="mrcnn_match_rois")(sample, truth)
@@ -107,8 +110,10 @@ class MatchHead:
         x = self.layers(keras.layers.Dense, self.size, dtype="float32",
                         name="mrcnn_match_vector")(x)
         # A new head, whatever the network began with, and its batch is all ROIs of all images: its
-        # statistics always train.
-        x = self.layers(BatchNorm, dtype="float32", name="mrcnn_match_bn")(x)
+        # statistics always train, on the boxes that are one.
+        real = Stage(lambda x: ops.reshape(boxes.valid(x, xp=ops), (-1,)),
+                     name="mrcnn_match_real")(rois)
+        x = self.layers(BatchNorm, dtype="float32", name="mrcnn_match_bn")(x, mask=real)
         self._similarity()
         return Unfold((rois.shape[1], self.size), name="mrcnn_match_embeddings",
                       dtype="float32")(x)
@@ -148,8 +153,8 @@ class MatchHead:
         """Which ROIs of a batch are the same garment, and which are to be told apart.
 
         Positive are two ROIs on garments of one identity on two images of different domains (user
-        and shop); negative are all other pairs across domains. Garments without identity (style 0)
-        are never positive.
+        and shop); negative are all other pairs across domains. An image of unknown domain is
+        compared with all others. Garments without identity (style 0) are never positive.
 
         Args:
             part: what `choose` returned.
@@ -190,6 +195,14 @@ class MatchHead:
             return vectors * ops.cast(detections[..., 4:5] > 0, vectors.dtype)
 
         return {"embeddings": Stage(own, name="mrcnn_match_own")(outputs, detections)}
+
+
+def _first_of_each(gt_index, stands):
+    """[B, P] 1 for the first of the rows that stand for each object, else 0."""
+    count = gt_index.shape[1]
+    same = ops.logical_and(gt_index[:, :, None] == gt_index[:, None], stands[:, None])
+    earlier = ops.convert_to_tensor(np.tril(np.ones((count, count), bool), -1))
+    return 1.0 - ops.cast(ops.any(ops.logical_and(same, earlier), axis=2), "float32")
 
 
 def pair_targets(identities, valid, domains):

@@ -23,8 +23,10 @@ class MatchRCNN(MaskRCNN):
 
         Returns:
             Probabilities [N, M] float32 that garment n of `image` and garment m of `other` are the
-            same, and what `detect` found on each (its "embeddings" are what was compared).
+            same, and the N and the M garments as `detect` gives them; of each photo the best
+            KEYPOINT_MAX_INSTANCES, since others have no vector.
         """
-        first, second = self.detector.detect([image, other])
-        logits = self.similarity.logits(first["embeddings"], second["embeddings"])
-        return self.similarity.probabilities(logits), first, second
+        first, second = (raw.take(raw.embeddings.any(axis=1))
+                         for raw in self.detector.predict([image, other]))
+        logits = self.similarity.logits(first.embeddings, second.embeddings)
+        return self.similarity.probabilities(logits), first.to_dict(), second.to_dict()

@@ -48,8 +48,11 @@ class Raw:
 
     def above(self, score):
         """Only the objects with at least this score."""
-        kept = self.scores >= score
-        return Raw(self.shape, *(None if values is None else values[kept] for values in (
+        return self.take(self.scores >= score)
+
+    def take(self, rows):
+        """Only these objects: indices, or [N] bool."""
+        return Raw(self.shape, *(None if values is None else values[rows] for values in (
             self.boxes_px, self.class_ids, self.scores, self.mask_probs, self.keypoints,
             self.embeddings)))
 

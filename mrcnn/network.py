@@ -137,7 +137,8 @@ class Network:
         else:
             rois = self._normalised(truth.pop("input_rois"), shape, "ROI")
         sampler = SampleRois(config.TRAIN_ROIS_PER_IMAGE, config.ROI_POSITIVE_RATIO,
-                             config.ROI_ADD_GROUND_TRUTH, config.SEED + 1, name="sampled_rois")
+                             config.ROI_ADD_GROUND_TRUTH, "match" in config.HEADS,
+                             config.SEED + 1, name="sampled_rois")
         sample = sampler(rois, truth["gt_class_ids"], truth["gt_boxes"])
         prefix = Stage(
             lambda sample: {name: x[:, : sampler.max_positives] for name, x in sample.items()},

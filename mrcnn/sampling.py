@@ -24,14 +24,18 @@ class SampleRois(keras.layers.Layer):
         count: T, ROIs drawn per image.
         positive_ratio: largest share of positives among them.
         add_ground_truth: whether the objects' own boxes are proposals too.
+        ground_truth_first: whether they are drawn before all others, so that every object has a
+            ROI close to it.
         seed: of the draw.
     """
 
-    def __init__(self, count, positive_ratio, add_ground_truth=True, seed=0, dtype=None, **kwargs):
+    def __init__(self, count, positive_ratio, add_ground_truth=True, ground_truth_first=False,
+                 seed=0, dtype=None, **kwargs):
         super().__init__(dtype="float32", trainable=False, **kwargs)
         self.count = count
         self.max_positives = max(1, int(count * positive_ratio))
         self.add_ground_truth = add_ground_truth
+        self.ground_truth_first = ground_truth_first
         self.seed_generator = keras.random.SeedGenerator(seed)
 
     def call(self, proposals, gt_class_ids, gt_boxes):
@@ -52,6 +56,9 @@ class SampleRois(keras.layers.Layer):
             proposals = ops.concatenate([proposals, gt_boxes * is_object], axis=1)
         positive, negative, gt_index = match_proposals(proposals, gt_class_ids, gt_boxes)
         draw = keras.random.uniform(ops.shape(positive), seed=self.seed_generator)
+        if self.add_ground_truth and self.ground_truth_first:
+            others = proposals.shape[1] - gt_boxes.shape[1]
+            draw = draw + ops.cast(ops.arange(proposals.shape[1]) >= others, draw.dtype)
         chosen, is_positive, is_valid = self._draw(positive, negative, draw)
         rois = take_rows(proposals, chosen) * is_valid[..., None]
         sample = {

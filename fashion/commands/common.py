@@ -102,7 +102,7 @@ def add_weights_argument(parser, words, default=None):
                              f"trained with, else {DEFAULT_CONFIG})")
     parser.add_argument("--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE",
                         help="change knobs of the configuration, such as IMAGE_MAX_DIM=512; "
-                             "mrcnn/config.py explains all of them")
+                             "mrcnn/config.py and fashion/config.py explain them")
     parser.add_argument("--logs", type=Path, default=LOGS, metavar="DIR",
                         help="folder of trainings (default: logs/ in the repository)")
 

@@ -89,7 +89,7 @@ class Batches:
         """The row of a place, or of the first usable place after it; None without `repeat`."""
         skips = []
         for attempt in range(MAX_FAILURES if self.repeat else 1):
-            image_id = self.order.image(place + attempt)
+            image_id = self.order.image(place + attempt * self.order.stride)
             rng = np.random.default_rng([self.seed, place, attempt]) if self.random else None
             try:
                 row, left_out = load_example(

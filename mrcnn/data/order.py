@@ -16,7 +16,10 @@ class Order:
 
     Attributes:
         length: places of one epoch.
+        stride: from an unusable image to the one that replaces it.
     """
+
+    stride = 1
 
     def __init__(self, num_images, seed=0, shuffle=True, repeat_factors=None, sequence=None):
         self._sequence = np.arange(num_images) if sequence is None else sequence

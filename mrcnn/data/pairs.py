@@ -73,7 +73,10 @@ class PairedOrder:
 
     Attributes:
         length: places of one epoch.
+        stride: from an unusable image to the one that replaces it: never its own partner.
     """
+
+    stride = 2
 
     def __init__(self, order, partners, num_images, seed):
         self._order, self._partners = order, partners
@@ -90,7 +93,7 @@ class PairedOrder:
         # Four numbers: a seed that neither orders (two) nor the rows of batches (three) use.
         rng = np.random.default_rng([self._seed, couple, self._num_images, 0])
         if not len(partners):
-            return int(rng.integers(self._num_images))
+            return int(first + 1 + rng.integers(self._num_images - 1)) % self._num_images
         return int(partners[rng.integers(len(partners))])
 
 

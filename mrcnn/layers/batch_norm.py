@@ -49,6 +49,10 @@ class BatchNorm(_Base):
             return self._normalise_by_batch(inputs)
         return super().call(inputs, training=training, mask=mask)
 
+    def compute_mask(self, inputs, previous_mask):
+        """None: a mask says which rows make the statistics, later layers have no use for it."""
+        return None
+
     def _normalise_by_batch(self, inputs):
         """Uses the batch's statistics and leaves the moving ones alone."""
         inputs = ops.cast(inputs, "float32")

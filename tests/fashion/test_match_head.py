@@ -72,9 +72,9 @@ def test_photos_of_unknown_domain_are_compared_with_all_others_but_not_with_them
     assert by_image.tolist() == [[0, 4, 4], [4, 0, 0], [4, 0, 0]]
 
 
-def chosen(rois, gt_boxes, identities, positive, count=3):
+def chosen(rois, gt_boxes, identities, positive, gt_index=None, count=3):
     head = match.MatchHead(None, {}, ("class",), 7, 8, 1, 8, 4, count, "pairs", 0.5)
-    sample = {"rois": np.float32([rois]), "gt_index": np.int32([range(len(rois))]),
+    sample = {"rois": np.float32([rois]), "gt_index": np.int32([gt_index or range(len(rois))]),
               "positive": np.float32([positive])}
     truth = {"gt_boxes": np.float32([gt_boxes]), "gt_identities": np.int32([identities])}
     return {name: ops.convert_to_numpy(x)[0] for name, x in head.choose(sample, truth).items()}
@@ -88,6 +88,14 @@ def test_rois_stand_for_a_garment_above_an_iou_of_07_paired_ones_first():
     assert found["identities"].tolist() == [3, 4, 0] and found["valid"].tolist() == [1, 1, 1]
     few = chosen([[0, 0, 1, 0.6], box], [box] * 2, identities=[9, 1], positive=[1, 1])
     assert few["valid"].tolist() == [1, 0] and few["identities"][0] == 1
+    assert few["rois"].tolist() == [box, [0, 0, 0, 0]], "what stands for nothing is padding"
+
+
+def test_every_garment_has_a_roi_before_one_has_two():
+    found = chosen([[0, 0, 1, 0.9], [0, 0, 1, 0.95], [0, 0, 1, 1], [0, 0, 1, 0.97]],
+                   [[0, 0, 1, 1]] * 2, identities=[3, 0], positive=[1] * 4,
+                   gt_index=[0, 0, 1, 0])
+    assert found["rows"].tolist() == [0, 2, 1] and found["identities"].tolist() == [3, 0, 3]
 
 
 # ---- losses by hand ----
@@ -165,6 +173,21 @@ def test_gradient_reaches_the_features_that_are_used_and_no_box_target(features)
         assert (gradient is not None) == (name in features or name == "class"), name
 
 
+def test_padding_does_not_enter_the_statistics_of_the_vectors():
+    network = Network(SmallMatchConfig().override({"MATCH_FEATURES": ("class",)}))
+    pyramid = [np.random.default_rng(0).normal(size=(2, side, side, 16)).astype("float32")
+               for side in (32, 16, 8, 4)]
+    boxes = np.float32([[[0, 0, 0.5, 0.5], [0.1, 0, 0.9, 0.8]], [[0.2, 0.3, 1, 1], [0, 0.5, 1, 1]]])
+    padded = np.concatenate([boxes, np.zeros((2, 3, 4), "float32")], axis=1)
+    network.layers_by_name()
+    head, vectors = network.heads[-1], []
+    for rois in (boxes, padded):
+        inputs = [keras.Input(x.shape[1:]) for x in (*pyramid, rois)]
+        graph = keras.Model(inputs, head.predict(inputs[:4], inputs[4], (128, 128)))
+        vectors.append(ops.convert_to_numpy(graph([*pyramid, rois], training=True))[:, :2])
+    np.testing.assert_allclose(vectors[0], vectors[1], atol=1e-4)
+
+
 def test_the_similarity_of_the_network_is_the_formula():
     network = Network(SmallMatchConfig())
     layer = network.layers_by_name()[match.SIMILARITY]
@@ -196,7 +219,8 @@ def test_found_and_given_boxes_have_the_same_vectors():
                 getattr(again, name), expected, atol=1e-4 * np.abs(expected).max())
         np.testing.assert_allclose(again.keypoints, raw.keypoints[:4], atol=0.02)
     probabilities, first, second = model.match(*photos)
-    assert probabilities.shape == (len(first["rois"]), len(second["rois"]))
+    assert probabilities.shape == (4, 4), "only those that have a vector"
+    assert first["rois"].shape == (4, 4) and second["embeddings"].any(axis=1).all()
     with pytest.raises(ValueError, match="only 4 are described"):
         next(model.detector.describe([(photos[0], np.zeros((5, 4)), np.ones(5))]))
 

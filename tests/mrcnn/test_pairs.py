@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from mrcnn.data.images import ImageError
 from mrcnn.data.loader import Loader
 from mrcnn.data.order import Order
 from mrcnn.data.pairs import PairedOrder, Partners, coupled
@@ -73,6 +74,23 @@ def test_a_pass_shows_every_image_once_couples_first():
     assert sequence.tolist() == [0, 1, 2, 3, 4, 5, 6, 7], "2 and 3 lost theirs to the first couple"
     apart = Paired([(USER, [1]), (SHOP, [0]), (USER, [0]), (SHOP, [1])])
     assert coupled(Partners(apart), 4).tolist() == [0, 3, 1, 2]
+
+
+def test_a_broken_image_is_not_replaced_by_its_own_partner():
+    class Broken(Paired):
+        def load_image(self, image_id):
+            if image_id == 0:
+                raise ImageError("0.png is no good")
+            return super().load_image(image_id)
+
+    loader, order = Loader(Broken(), MatchConfig(), 2), paired_order()
+    batches = [first_pixels(next(loader)) for _ in range(40)]
+    loader.close()
+    broken = [couple for couple in range(40) if order.image(2 * couple) == 0]
+    assert broken
+    for couple in broken:
+        next_first = next(i for i in (order.image(2 * couple + step) for step in (2, 4, 6)) if i)
+        assert batches[couple] == [next_first, order.image(2 * couple + 1)]
 
 
 def first_pixels(batch):

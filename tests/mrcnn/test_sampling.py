@@ -45,6 +45,15 @@ def test_ground_truth_boxes_are_proposals():
     assert rows == {tuple(box) for box in GT_BOXES[0, :2].round(3)}
 
 
+def test_ground_truth_first_gives_every_object_its_own_box():
+    for seed in range(5):
+        sample = _sample(_proposals(30, 10), [2, 1, 0], count=8, seed=seed,
+                         ground_truth_first=True)
+        assert sorted(sample["gt_index"][:2]) == [0, 1]
+        np.testing.assert_array_equal(sample["rois"][:2], GT_BOXES[0][sample["gt_index"][:2]])
+        assert sample["positive"].tolist() == [1] * 4 + [0] * 4
+
+
 def test_crowds_are_neither_positive_nor_negative():
     inside_crowd = [[0.55, 0.55, 0.7, 0.7]] * 4
     sample = _sample(inside_crowd, [2, -1, 0], add_ground_truth=False)
