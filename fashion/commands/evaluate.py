@@ -68,7 +68,7 @@ def _tasks(kinds, heads):
 
 def run(arguments):
     """Measures, prints tables and writes the results. Returns the exit code."""
-    from fashion.evaluation.run import evaluate_instances, write_metrics
+    from fashion.evaluation.run import evaluate_instances, outputs_of, write_metrics
     from fashion.evaluation.sampling import images_to_measure
 
     common.load_backend()
@@ -82,8 +82,8 @@ def run(arguments):
     tasks = _tasks(arguments.tasks, model.config.HEADS)
     network = common.build("inference", model, arguments.logs).network
     print(f"{model.weights}\non {len(image_ids):,} {arguments.subset} images of {data}")
-    evaluation = evaluate_instances(Detector(network), dataset, image_ids, arguments.batch_size,
-                                    tasks)
+    evaluation = evaluate_instances(Detector(network, outputs=outputs_of(tasks)), dataset,
+                                    image_ids, arguments.batch_size, tasks)
     evaluation.write(arguments.output)
     write_metrics(arguments.output / "metrics.json", evaluation, network,
                   weights_file=model.weights, dataset=data.root, subset=arguments.subset,

@@ -3,7 +3,7 @@
 Ctrl-C or a kill loses half a minute at most: the same command goes on where it stopped. Run again
 later, it looks only at photos that are new or have changed since, or that are to be looked at with
 other settings (--set, --min-score). Photos that cannot be read are named at the end and tried again
-by the next run.
+by the next run; one that was damaged after it was indexed stays in the index as it was.
 """
 
 import contextlib
@@ -42,6 +42,7 @@ def run(arguments):
     from fashion.retrieval.parts import Parts
 
     start = time.perf_counter()
+    matching.check_folder(arguments.output)
     paths = [os.path.abspath(path)
              for path in find_photos(arguments.gallery, arguments.output, "--gallery")]
     describer = matching.open_describer(arguments, class_names(arguments.output, paths))
@@ -54,13 +55,13 @@ def run(arguments):
         if describe(describer, todo, parts, failed):
             print(f"Stopped; {len(parts.finished):,} photos are kept, the same command goes on.")
             return 130
-        gone = [photo for photo in recipe.photos if not os.path.exists(photo)]
+        gone = [photo for photo in recipe.photos | parts.finished if not os.path.exists(photo)]
         parts.move_into(index, recipe, gone if arguments.prune else ())
     print_summary(index, recipe, time.perf_counter() - start)
     if gone:
         print(f"{len(gone):>10,}  photos no longer there, "
               + ("forgotten" if arguments.prune else "kept (--prune forgets them)"))
-    matching.print_failed(failed)
+    matching.print_failed(failed, recipe.photos)
     return 0 if len(index.garments) else 1
 
 

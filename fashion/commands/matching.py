@@ -93,7 +93,22 @@ def nothing_found(photo, config):
             f"{config.DETECTION_MIN_CONFIDENCE:g}. A lower --min-score may find some.")
 
 
-def print_failed(failed):
-    """Names the photos that could not be read."""
-    for error in failed.values():
-        print(f"Left out: {error}")
+def print_failed(failed, kept=()):
+    """Names the photos that could not be read.
+
+    Args:
+        failed: {path: error}.
+        kept: photos that an index has as they once were.
+    """
+    for path, error in failed.items():
+        print(f"Left out{', kept as it was indexed' if str(path) in kept else ''}: {error}")
+
+
+def check_folder(output):
+    """Refuses an --output that is a file.
+
+    Raises:
+        NotADirectoryError: it is one.
+    """
+    if output.exists() and not output.is_dir():
+        raise NotADirectoryError(f"--output={output} is a file, expected a folder or a new name.")

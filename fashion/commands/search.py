@@ -40,10 +40,12 @@ def run(arguments):
     from fashion.retrieval.index import RetrievalIndex
     from fashion.retrieval.versions import Manifest
 
+    matching.check_folder(arguments.output)
     paths = find_photos(arguments.image, arguments.output)
+    manifest = Manifest.read(arguments.index)
+    manifest.require_garments(arguments.index)
     _recall(arguments)
-    class_names = Manifest.read(arguments.index).class_names
-    describer = matching.open_describer(arguments, class_names)
+    describer = matching.open_describer(arguments, manifest.class_names)
     index = RetrievalIndex.open(arguments.index, describer.fingerprint)
     search = Search(index, arguments.top_k, class_id_of(arguments.category, index.class_names),
                     arguments.output)
@@ -53,7 +55,8 @@ def run(arguments):
             print(f"\n{matching.nothing_found(path, describer.config)}")
     if arguments.json:
         search.write_json(failed)
-    print(f"\nLooked for {search.garments:,} garments; contact sheets in {arguments.output}.")
+    print(f"\nLooked for {search.garments:,} garments"
+          + (f"; contact sheets in {arguments.output}." if search.garments else "."))
     matching.print_failed(failed)
     return 0 if search.garments else 1
 
@@ -61,9 +64,7 @@ def run(arguments):
 def _recall(arguments):
     """Fills in what the arguments leave open as it was when the index was made."""
     from fashion.retrieval.recipe import Recipe
-    from fashion.retrieval.versions import Manifest
 
-    Manifest.read(arguments.index)  # no index at all is said at once
     if arguments.weights != "index" and not Recipe.is_at(arguments.index):
         return
     recipe = Recipe.read(arguments.index)

@@ -27,19 +27,23 @@ def find_photos(words, output, option="--image"):
         list of `Path`, as they were given, each once.
 
     Raises:
-        FileNotFoundError: a word that means no photo.
+        FileNotFoundError: a word that means no photo, or only such as lie in `output`.
     """
     found = []
     for word in words:
         paths = [Path(word)] if Path(word).exists() else sorted(
             Path(path) for path in glob.glob(word, recursive=True))
-        photos = [photo for path in paths for photo in _photos_at(path)
-                  if output.resolve() not in photo.resolve().parents]
+        photos = [photo for path in paths for photo in _photos_at(path)]
         if not photos:
             raise FileNotFoundError(
                 f"{option}: {word} is no photo, no folder of photos and no pattern that any "
                 f"fits. Photos end in {', '.join(sorted(ENDINGS))}.")
-        found += photos
+        others = [photo for photo in photos if output.resolve() not in photo.resolve().parents]
+        if not others:
+            raise FileNotFoundError(
+                f"{option}: all photos of {word} lie in the output folder {output}, of which "
+                "none is read. Give another --output.")
+        found += others
     return list(dict.fromkeys(found))
 
 

@@ -72,12 +72,22 @@ def format_landmarks(metrics: dict[str, dict], task: str) -> str:
 
 
 def format_retrieval(metrics: dict[str, dict]) -> str:
-    """A titled table of top-k, and below each line what a gallery in random order would give."""
+    """A titled table of top-k, and below each line what a gallery in random order would give.
+
+    A last line tells how many garments of users are no queries, for no shop's photo shows them.
+    """
+    tasks = [task for task in retrieval.TASKS if task in metrics]
+    if not tasks:
+        return ""
     rows = [("", *_RETRIEVAL_NAMES, *_RETRIEVAL_COUNTS)]
-    for task in retrieval.TASKS:
-        if task in metrics:
-            rows += _retrieval_rows(_TITLES[task], metrics[task])
-    return f"Retrieval, from users' photos to shops':\n{_table(rows)}" if rows[1:] else ""
+    for task in tasks:
+        rows += _retrieval_rows(_TITLES[task], metrics[task])
+    lines = ["Retrieval, from users' photos to shops':", _table(rows)]
+    unsold = metrics[tasks[0]]["unsold"]  # the same for all tasks
+    if unsold:
+        lines.append(f"{unsold:,} more garments of users are no queries: no shop's photo shows one "
+                     "of their pair and style.")
+    return "\n".join(lines)
 
 
 def _retrieval_rows(title, numbers):

@@ -19,6 +19,7 @@ import numpy as np
 
 from fashion.evaluation import retrieval_files, retrieval_rules
 from fashion.retrieval.exact import top_k
+from fashion.retrieval.gallery import SAME_GARMENT, is_shown
 
 TASKS = ("retrieval", "retrieval_true_boxes")
 RANKS = (1, 5, 10, 15, 20)
@@ -108,7 +109,7 @@ class RetrievalEvaluator:
         """
         found = Found.of(image_id, raw)
         if self._dataset.image_domain(image_id) == SHOP:
-            found = found.take(retrieval_rules.is_shown(found.boxes, found.scores))
+            found = found.take(is_shown(found.boxes, found.scores))
         self._add("retrieval", image_id, found)
 
     def add_true(self, image_id: int, raw) -> None:
@@ -134,10 +135,15 @@ class RetrievalEvaluator:
 
     def queries(self) -> dict[int, np.ndarray]:
         """By image id of users' photos [N] bool: which garments are queries."""
-        sold = np.concatenate([[0], *(truth.identities for truth in self._truth[SHOP].values())])
-        sold = sold[sold > 0]
-        return {image_id: np.isin(truth.identities, sold)
-                for image_id, truth in self._truth[USER].items()}
+        users, sold = self._truth[USER], self._identities(SHOP)
+        asked = np.isin(self._identities(USER), sold[sold > 0])
+        ends = np.cumsum([len(truth.identities) for truth in users.values()], dtype=int)
+        return dict(zip(users, np.split(asked, ends)[:-1], strict=True))  # the last part is empty
+
+    def _identities(self, domain) -> np.ndarray:
+        """Those of all garments, photo after photo."""
+        return np.concatenate([np.zeros(0, int), *(
+            truth.identities for truth in self._truth[domain].values())])
 
     @property
     def has_queries(self) -> bool:
@@ -173,7 +179,7 @@ class RetrievalEvaluator:
         gallery = len(self._search(task)[1])
         tops = {f"top{k}": float((places < k).mean()) for k in RANKS}
         by_chance = {f"chance_top{k}": retrieval_rules.chance(right, gallery, k) for k in RANKS}
-        styled = sum(int((truth.identities > 0).sum()) for truth in self._truth[USER].values())
+        styled = int((self._identities(USER) > 0).sum())
         return {**tops, **by_chance, "queries": len(places), "gallery": gallery,
                 "missed": int((places == _MISSED).sum()), "unsold": styled - len(places)}
 
@@ -197,7 +203,7 @@ class RetrievalEvaluator:
         right, first = {}, 0
         for image_id, truth in self._truth[SHOP].items():
             found = self._of(task, image_id)
-            on = retrieval_rules.overlaps(found.boxes, truth.boxes) >= retrieval_rules.SAME_GARMENT
+            on = retrieval_rules.overlaps(found.boxes, truth.boxes) >= SAME_GARMENT
             for identity in np.unique(truth.identities[truth.identities > 0]):
                 hits = on[:, truth.identities == identity].any(axis=1)
                 right.setdefault(int(identity), []).extend((first + np.flatnonzero(hits)).tolist())

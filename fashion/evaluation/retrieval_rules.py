@@ -7,13 +7,6 @@ pycocotools: so the official script decides on the same numbers to the last bit.
 import numpy as np
 from pycocotools import mask as coco_mask
 
-# A found box is on a true garment from this IoU on (the official script's threshold).
-SAME_GARMENT = 0.5
-# A detection below this score is not put into the gallery. Low, because a garment without an entry
-# is never found, while `is_shown` keeps its copies out. `python tests/benchmarks/bench_gallery.py`,
-# weights of the demo: 94 % of the garments have an entry and there are 1.2 entries a garment; at a
-# score of 0.5 it is 70 %, and with all 20 detections of a photo 6 entries.
-GALLERY_SCORE = 0.2
 _DECIMALS = 3  # of a pixel
 
 
@@ -59,28 +52,6 @@ def stand_ins(boxes, class_ids, found_boxes, found_class_ids, scores) -> np.ndar
         if len(own):
             chosen[garment] = own[np.argmax(scores[own])]
     return chosen
-
-
-def is_shown(boxes: np.ndarray, scores: np.ndarray, least: float = GALLERY_SCORE) -> np.ndarray:
-    """Which detections of a shop's photo the gallery shows.
-
-    The most confident detection stands for a garment (DeepFashion2, section 4.3): one that covers
-    the same place as a better one is left out, whatever the classes, or copies of few garments
-    would fill a search's first 20 places. The official rules leave this to the contestant.
-
-    Args:
-        boxes: [D, 4].
-        scores: [D].
-        least: score of a detection that is shown.
-
-    Returns:
-        [D] bool.
-    """
-    shown = np.zeros(len(boxes), bool)
-    same = overlaps(boxes, boxes) >= SAME_GARMENT
-    for row in np.argsort(-scores, kind="stable"):
-        shown[row] = scores[row] >= least and not (same[row] & shown).any()
-    return shown
 
 
 def chance(right: np.ndarray, gallery: int, most: int) -> float:

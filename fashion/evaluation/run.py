@@ -21,6 +21,9 @@ from mrcnn.files import atomic_path
 TASKS = {**instances.TASKS, **dict.fromkeys(retrieval.TASKS, "match")}
 
 BROKEN_IMAGE = "image cannot be read: left out"
+CROWDED = "garment after the first {} of its photo (KEYPOINT_MAX_INSTANCES): true box not searched"
+# What a `Detector` must give for the tasks of a head; boxes it gives always.
+_OUTPUTS = {"mask": "masks", "keypoint": "keypoints", "match": "embeddings"}
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ class Evaluation:
             `RetrievalEvaluator.evaluate`.
         evaluator: the truth and the detections behind them.
         images: how many images were measured.
-        skipped: the images that could not be read.
+        skipped: the images that could not be read, and the garments that were too many.
         seconds: reading, detecting and measuring together.
         garments: those that were searched and for, None if none were.
     """
@@ -52,8 +55,24 @@ class Evaluation:
             self.garments.write(folder)
 
 
+def outputs_of(tasks) -> tuple[str, ...] | None:
+    """`Detector.outputs` that tasks need; None for all tasks and all outputs."""
+    if tasks is None:
+        return None
+    return tuple(_OUTPUTS[head] for head in dict.fromkeys(TASKS[task] for task in tasks)
+                 if head in _OUTPUTS)
+
+
+def describer_of(detector):
+    """A `Detector` of the same network that gives embeddings only, for true boxes."""
+    from mrcnn.detection import Detector
+
+    return Detector(detector.network, detector.config, outputs=outputs_of(retrieval.TASKS))
+
+
 def evaluate_instances(detector, dataset, image_ids=None, batch_size: int | None = None,
-                       tasks=None, standard: Standard = DEEPFASHION2) -> Evaluation:
+                       tasks=None, standard: Standard = DEEPFASHION2,
+                       describer=None) -> Evaluation:
     """Measures a detector, image by image in order, with a progress bar.
 
     Every number of this project uses the preset `Config.evaluation()`: give a detector that was
@@ -61,12 +80,14 @@ def evaluate_instances(detector, dataset, image_ids=None, batch_size: int | None
     the network runs once more, on their true boxes.
 
     Args:
-        detector: `mrcnn.detection.Detector`.
+        detector: `mrcnn.detection.Detector`; needs no other outputs than `outputs_of(tasks)`.
         dataset: prepared `Dataset`.
         image_ids: which images; all by default. See `sampling.images_to_measure`.
         batch_size: images run at once; the configuration's by default.
         tasks: of `TASKS`; by default all that the network has heads for and the data set truth.
         standard: what keypoints are measured by, if there are any.
+        describer: of true boxes, to be given where it serves again: it keeps its graphs. By
+            default `describer_of(detector)`.
 
     Raises:
         ValueError: none of the images can be read, or a task that cannot be measured.
@@ -88,7 +109,9 @@ def evaluate_instances(detector, dataset, image_ids=None, batch_size: int | None
     if not count:
         raise ValueError(f"None of {len(image_ids)} images can be read.\n{skipped.summary()}")
     metrics = {} if wanted == [] else evaluator.evaluate(wanted)
-    metrics |= _search(detector, dataset, garments, batch_size, searches, skipped)
+    if _is_searched(garments, searches):
+        metrics |= _search(describer or describer_of(detector), dataset, garments, batch_size,
+                           searches or retrieval.TASKS, skipped)
     return Evaluation(metrics, evaluator, count, skipped, time.perf_counter() - start, garments)
 
 
@@ -106,33 +129,42 @@ def _garments(detector, dataset) -> RetrievalEvaluator:
     return RetrievalEvaluator(dataset, similarity_of(detector.network))
 
 
-def _search(detector, dataset, garments, batch_size, tasks, skipped) -> dict[str, dict]:
-    """Measures retrieval.
+def _is_searched(garments, tasks) -> bool:
+    """Whether retrieval is measured.
 
     Args:
-        detector, dataset, batch_size: see `evaluate_instances`.
         garments: a `RetrievalEvaluator` that knows what was detected; None: no match head.
         tasks: of `retrieval.TASKS`; None: all, if there is anything to search for.
-        skipped: gets images that cannot be read.
     """
     if garments is None and tasks:
         raise ValueError(f"Task {tasks[0]!r}: the network has no match head.")
-    if garments is None or tasks is None and not garments.has_queries:
-        return {}
-    tasks = retrieval.TASKS if tasks is None else tasks
+    return garments is not None and (garments.has_queries if tasks is None else bool(tasks))
+
+
+def _search(describer, dataset, garments, batch_size, tasks, skipped) -> dict[str, dict]:
+    """Measures tasks of retrieval; `garments` knows what was detected."""
     if "retrieval_true_boxes" in tasks:
-        _describe(detector, dataset, garments, batch_size, skipped)
+        _describe(describer, dataset, garments, batch_size, skipped)
     return {task: garments.evaluate(task) for task in tasks}
 
 
-def _describe(detector, dataset, garments, batch_size, skipped) -> None:
+def _describe(describer, dataset, garments, batch_size, skipped) -> None:
     """Gives the network the true boxes, and the evaluator what it makes of them."""
     image_ids, running = garments.photos_to_describe(), deque()
-    photos = ((image, dataset.load_boxes(running[-1]), dataset.image_class_ids(running[-1]))
+    most = describer.config.KEYPOINT_MAX_INSTANCES
+    photos = ((image, *_first_garments(dataset, running[-1], most, skipped))
               for image in _readable_images(dataset, image_ids, running, skipped))
-    described = detector.describe(photos, batch_size)
+    described = describer.describe(photos, batch_size)
     for image_id, raw in _named("Describing true boxes", image_ids, running, described):
         garments.add_true(image_id, raw)
+
+
+def _first_garments(dataset, image_id, most: int, skipped: Problems):
+    """Boxes and class ids of a photo's first garments; `skipped` gets those after them."""
+    boxes_px, class_ids = dataset.load_boxes(image_id), dataset.image_class_ids(image_id)
+    for place in range(most, len(boxes_px)):
+        skipped.add(CROWDED.format(most), f"{dataset.image_reference(image_id)} item{place + 1}")
+    return boxes_px[:most], class_ids[:most]
 
 
 def _named(title: str, image_ids, running: deque, results):

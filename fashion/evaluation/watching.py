@@ -7,7 +7,7 @@ import numpy as np
 
 from fashion.evaluation import pictures, retrieval
 from fashion.evaluation.landmarks import DEEPFASHION2
-from fashion.evaluation.run import TASKS, evaluate_instances
+from fashion.evaluation.run import TASKS, describer_of, evaluate_instances
 from fashion.evaluation.sampling import images_to_measure
 from mrcnn import boxes, drawing, heatmaps, skeletons
 from mrcnn.data import mold
@@ -37,10 +37,12 @@ class AveragePrecision(keras.callbacks.Callback):
         super().__init__()
         self.detector, self.dataset, self.standard = detector, dataset, standard
         self.image_ids = images_to_measure(dataset, limit, detector.config.HEADS)
+        self.describer = describer_of(detector) if "match" in detector.config.HEADS else None
 
     def on_epoch_end(self, epoch, logs=None):
         evaluation = evaluate_instances(
-            self.detector, self.dataset, self.image_ids, standard=self.standard)
+            self.detector, self.dataset, self.image_ids, standard=self.standard,
+            describer=self.describer)
         for task, numbers in evaluation.metrics.items():
             logs.update({f"{task}_{name}": numbers[name] or 0.0 for name in _names(task)})
             if task in retrieval.TASKS:

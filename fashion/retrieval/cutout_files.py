@@ -12,7 +12,7 @@ import numpy as np
 from tqdm import tqdm
 
 from fashion.datasets.read_ahead import read_ahead
-from fashion.retrieval.recipe import read_json
+from fashion.retrieval.json_files import read_json
 from mrcnn.data.images import ImageError, read_image
 
 FILE = "cutouts.json"
@@ -52,15 +52,10 @@ def class_names(files: Iterable[CutoutFile]) -> tuple[str, ...]:
 
 
 def _read(folder):
-    path = folder / FILE
-    advice = "Run extract again, or delete it: the pictures then count as photos."
-    content = read_json(path, advice)
-    try:
-        return [CutoutFile(folder / row["file"], row["class"], _box_px(row))
-                for row in content["cutouts"]]
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{path}: expected the list that extract writes, got something else "
-                         f"({error!r}). {advice}") from error
+    return read_json(
+        folder / FILE, "Run extract again, or delete it: the pictures then count as photos.",
+        lambda content: [CutoutFile(folder / row["file"], row["class"], _box_px(row))
+                         for row in content["cutouts"]])
 
 
 def _box_px(row):

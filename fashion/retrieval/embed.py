@@ -7,6 +7,7 @@ from pathlib import Path
 
 from fashion.datasets.photos import run_detector
 from fashion.retrieval.cutout_files import listed, read_cutouts
+from fashion.retrieval.gallery import is_shown
 from fashion.retrieval.garments import Garments
 from fashion.retrieval.similarity import Similarity
 
@@ -68,7 +69,7 @@ class MatchDescriber:
 
 
 def garments_of(path: Path | str, raw) -> Garments:
-    """What a detector found on a photo as a table.
+    """What a detector found on a photo as a table, each garment once, see `gallery.is_shown`.
 
     Objects too weak to be described, those after the first KEYPOINT_MAX_INSTANCES, are left out:
     their vectors are all 0.
@@ -77,6 +78,7 @@ def garments_of(path: Path | str, raw) -> Garments:
         path: of the photo.
         raw: `mrcnn.detection.Raw` with embeddings.
     """
-    described = raw.embeddings.any(axis=1)
-    return Garments([str(path)] * int(described.sum()), raw.boxes_px[described],
-                    raw.class_ids[described], raw.scores[described], raw.embeddings[described])
+    described = raw.take(raw.embeddings.any(axis=1))
+    own = described.take(is_shown(described.boxes_px, described.scores, least=0))
+    return Garments([str(path)] * len(own.scores), own.boxes_px, own.class_ids, own.scores,
+                    own.embeddings)

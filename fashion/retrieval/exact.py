@@ -8,6 +8,7 @@ k-th best are computed again directly, so that the result is that of comparing p
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 
@@ -15,9 +16,14 @@ from fashion.retrieval.faiss_store import FaissStore
 from fashion.retrieval.similarity import Similarity, blocks
 from fashion.retrieval.space import Space
 
-# Garments asked for beyond k, for those that rounding may have put in a wrong order. A query
-# with still more of them (copies of one photo in a gallery) is compared with all, pair by pair.
-_MARGIN = 12
+# Garments asked for beyond k, for those that rounding may have put in a wrong order; queries with
+# still more of them (copies of one photo in a gallery) are searched again with the second number.
+_MARGIN, _WIDE_MARGIN = 12, 256
+# Garments farthest from the centre that are left out of the bound on the second search, and
+# compared pair by pair instead: one far outlier makes the bound useless for all others.
+_FAR = 64
+# Queries of which all pairs are computed at a time: their logits are 10 MB of 37,000 garments.
+_FEW = 64
 # Queries of one matrix product, which FAISS multiplies with 1,024 garments at a time.
 _CHUNK = 1024
 
@@ -67,14 +73,20 @@ def rank(space: Space, queries: np.ndarray, gallery: np.ndarray, k: int, search:
     """
     if k < 1:
         raise ValueError(f"Expected to find at least 1 garment for each query, got k={k}.")
-    rows, logits = nothing(len(queries), k)
-
-    def work(part):
-        found, own = _rank_part(space, queries[part], gallery, k, search, allowed)
-        rows[part, :found.shape[1]], logits[part, :own.shape[1]] = found, own
-
-    with ThreadPoolExecutor(_cores()) as pool:
-        list(pool.map(work, _parts(len(queries), _cores())))
+    if not len(queries):
+        return nothing(0, k)
+    none = np.zeros(0, np.int64)
+    rows, logits, is_open = _in_parts(partial(
+        _nearest, space, gallery, k, search, _MARGIN, none), queries, _CHUNK)
+    if allowed is not None and is_open.any():
+        among = gallery if len(allowed) == len(gallery) else gallery[allowed]
+        near, far = space.without_far(among, _FAR)
+        again = partial(_nearest, near, gallery, k, search, _WIDE_MARGIN, allowed[far])
+        every = partial(_all_pairs, space.similarity, among, k, allowed)
+        for step, chunk in ((again, _CHUNK), (every, _FEW)):
+            left = np.flatnonzero(is_open)
+            if len(left):
+                rows[left], logits[left], is_open[left] = _in_parts(step, queries[left], chunk)
     return rows, logits
 
 
@@ -83,21 +95,37 @@ def nothing(queries: int, k: int) -> tuple[np.ndarray, np.ndarray]:
     return np.full((queries, k), -1, np.int64), np.full((queries, k), -np.inf, np.float32)
 
 
-def _rank_part(space, queries, gallery, k, search, allowed):
-    """`rank` of a chunk of queries."""
-    rows, products = search(space.queries(queries), k + _MARGIN)
-    close = rows >= 0
-    if allowed is not None:
-        close &= products >= (products[:, k - 1] - 2 * space.slack(queries))[:, None]
+def _in_parts(function, queries, chunk):
+    """The arrays that a function gives for queries [Q, E], Q at least 1, part by part."""
+    with ThreadPoolExecutor(_cores()) as pool:
+        found = list(pool.map(function, [queries[part] for part in _parts(len(queries), chunk)]))
+    return [np.concatenate(arrays) for arrays in zip(*found, strict=True)]
+
+
+def _nearest(space, gallery, k, search, margin, far, queries):
+    """The best of a store's first k + margin and of the rows `far`, by the direct formula.
+
+    Returns:
+        rows [q, k], logits [q, k], and [q] bool: whether garments that follow may be as good.
+    """
+    rows, products = search(space.queries(queries), k + margin)
+    is_near = (rows >= 0) & ~np.isin(rows, far)
+    best = -np.sort(-np.where(is_near, products, -np.inf), axis=1)[:, k - 1]
+    least = np.full(len(rows), -np.inf) if space.by_distance else best - 2 * space.slack(queries)
+    is_open = (rows[:, -1] >= 0) & (products[:, -1] >= least)
+    close = is_near & (products >= least[:, None])
+    rows = np.hstack([rows, np.tile(far, (len(rows), 1))])
+    close = np.hstack([close, np.ones((len(rows), len(far)), bool)])
     logits = np.full(rows.shape, -np.inf, np.float32)
     logits[close] = _direct(space.similarity, queries, np.nonzero(close)[0], gallery, rows[close])
-    rows, logits = _best(rows, logits, k)
-    if allowed is not None:
-        for query in np.flatnonzero(close[:, -1]):  # what follows may be as close
-            all_logits = space.similarity.logits(queries[query:query + 1], gallery[allowed])
-            own = _best(allowed[None], all_logits, k)
-            rows[query], logits[query] = own[0][0], own[1][0]
-    return rows, logits
+    return *_best(rows, logits, k), is_open
+
+
+def _all_pairs(similarity, among, k, allowed, queries):
+    """As `_nearest`, of every pair; `among` are the garments of the rows `allowed`."""
+    logits = similarity.logits(queries, among)
+    rows, logits = _best(np.broadcast_to(allowed, logits.shape), logits, k)
+    return rows, logits, np.zeros(len(rows), bool)
 
 
 def _direct(similarity, queries, query_rows, gallery, gallery_rows):
@@ -122,9 +150,9 @@ def _cores():
     return os.cpu_count() or 1
 
 
-def _parts(queries, workers):
-    """Equal chunks, as many for each worker."""
-    chunks = workers * -(-queries // (_CHUNK * workers))
+def _parts(queries, chunk):
+    """Equal slices of at most `chunk` queries, as many for each core."""
+    chunks = _cores() * -(-queries // (chunk * _cores()))
     edges = np.linspace(0, queries, chunks + 1).astype(int)
     return [slice(start, stop) for start, stop in zip(edges, edges[1:], strict=False)
             if start < stop]

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from fashion.retrieval.store import Change
+from fashion.retrieval.versions import ANEW
 from mrcnn.files import atomic_path
 
 FILE = "vectors.faiss"
@@ -15,8 +16,9 @@ _NEIGHBOURS, _EF_BUILD, _EF_SEARCH = 32, 80, 128
 _LISTS, _PROBED = 4, 1 / 8
 # Vectors added at a time: 16 MB of 257 numbers each.
 _STEP = 1 << 14
-# Numbers of queries from which FAISS multiplies matrices rather than compare one by one. From 8
-# queries of 257 numbers that is faster, from 64 by five times; its own default is 128,000.
+# Numbers of queries from which FAISS multiplies matrices rather than compare one by one: here 8
+# queries of 257 numbers; its own default is 128,000. What either way takes of 1 to 64 queries says
+# `python tests/benchmarks/bench_retrieval.py --ways`.
 _MATRIX_NUMBERS = 1 << 11
 
 
@@ -76,8 +78,10 @@ class FaissStore:
         try:
             self._index = faiss.read_index(str(folder / FILE), faiss.IO_FLAG_MMAP_IFC)
         except RuntimeError as error:
-            raise ValueError(f"{folder / FILE} is not a whole FAISS index. Make the index "
-                             "again.") from error
+            raise ValueError(f"{folder / FILE} is not a whole FAISS index. {ANEW}") from error
+        if self._index.ntotal != len(ids):
+            raise ValueError(f"{folder / FILE} has {self._index.ntotal} vectors, expected "
+                             f"{len(ids)}. {ANEW}")
         self._class_ids, self._selectors = class_ids, {}
 
     def search(self, queries: np.ndarray, k: int,

@@ -1,6 +1,7 @@
 """Garments that were found on photos: where, of what category, and their vectors."""
 
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -76,8 +77,12 @@ class Garments:
             np.savez(file, **{field.name: getattr(self, field.name) for field in fields(self)})
 
     @classmethod
-    def load(cls, path: Path | str) -> "Garments":
+    def load(cls, path: Path | str, advice: str) -> "Garments":
         """Reads what `save` wrote.
+
+        Args:
+            path: of the file.
+            advice: what to do where it is damaged, a sentence.
 
         Raises:
             FileNotFoundError: no such file.
@@ -86,7 +91,9 @@ class Garments:
         try:
             with np.load(path, allow_pickle=False) as columns:
                 return cls(**{field.name: columns[field.name] for field in fields(cls)})
-        except (zipfile.BadZipFile, EOFError, KeyError, ValueError, TypeError,
-                AttributeError) as error:
-            raise ValueError(f"{path} is not a whole table of garments ({error}). Delete it and "
-                             "make it again.") from error
+        except FileNotFoundError:
+            raise
+        except (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, KeyError,
+                ValueError, TypeError, AttributeError) as error:
+            raise ValueError(f"{path} is not a whole table of garments ({error}). {advice}"
+                             ) from error

@@ -25,7 +25,7 @@ from fashion.retrieval.milvus_store import FILE as MILVUS_FILE
 from fashion.retrieval.milvus_store import MilvusStore
 from fashion.retrieval.similarity import Similarity
 from fashion.retrieval.space import Space
-from fashion.retrieval.store import KINDS, Change
+from fashion.retrieval.store import KINDS, Change, Store
 from fashion.retrieval.versions import Manifest
 
 _LOCK = "lock"
@@ -58,10 +58,9 @@ class RetrievalIndex:
         similarity: `Similarity` that ranks them.
     """
 
-    def __init__(self, folder: Path, manifest: Manifest):
-        self.folder = folder
-        self.similarity = Similarity(np.array(manifest.weights), manifest.bias)
-        self._manifest, self._store = manifest, _store(folder, manifest)
+    def __init__(self, folder: Path, manifest: Manifest, store: Store):
+        self.folder, self.similarity = folder, manifest.similarity
+        self._manifest, self._store = manifest, store
         self._load()
 
     @classmethod
@@ -82,6 +81,7 @@ class RetrievalIndex:
         Raises:
             ValueError: there is an index already, or an unknown kind or store.
             BlockingIOError: another process is writing it.
+            ConnectionError: no Milvus server answers.
         """
         folder = Path(folder)
         if kind not in KINDS:
@@ -93,10 +93,12 @@ class RetrievalIndex:
             if (folder / versions.FILE).exists():
                 raise ValueError(f"{folder} has an index already. Open it to add to it, or take "
                                  "another folder.")
-            Manifest(fingerprint, list(class_names), kind, store,
-                     "" if store == "faiss" else MilvusStore.new_name(),
-                     similarity.weights.tolist(), similarity.bias).write(folder)
-        return cls.open(folder)
+            manifest = Manifest(fingerprint, list(class_names), kind, store,
+                                "" if store == "faiss" else MilvusStore.new_name(),
+                                similarity.weights.tolist(), similarity.bias)
+            opened = _store(folder, manifest)  # a server that does not answer leaves no index
+            manifest.write(folder)
+        return cls(folder, manifest, opened)
 
     @classmethod
     def open(cls, folder: Path | str, fingerprint: str | None = None) -> "RetrievalIndex":
@@ -109,6 +111,7 @@ class RetrievalIndex:
         Raises:
             FileNotFoundError: no index there.
             ValueError: of other weights, or with missing or damaged files.
+            ConnectionError: no Milvus server answers.
         """
         manifest = Manifest.read(Path(folder))
         if fingerprint not in (None, manifest.fingerprint):
@@ -117,7 +120,7 @@ class RetrievalIndex:
                 f"{manifest.fingerprint[:12]}, that of the present ones {fingerprint[:12]}. Their "
                 "vectors cannot be compared. Take the weights it was made with, or make an index "
                 "with these in another folder.")
-        return cls(Path(folder), manifest)
+        return cls(Path(folder), manifest, _store(Path(folder), manifest))
 
     @property
     def fingerprint(self) -> str:
@@ -178,9 +181,7 @@ class RetrievalIndex:
         Raises:
             ValueError: the index has no garments, or vectors of another length.
         """
-        if not len(self.garments):
-            raise ValueError(f"{self.folder} has no garments. Add photos with garments first: "
-                             f"python fashion/fashion.py index --output={self.folder} ...")
+        self._manifest.require_garments(self.folder)
         queries = self.similarity.vectors(embeddings)
         chosen = (np.arange(len(self.garments)) if class_id is None
                   else np.flatnonzero(self.garments.class_ids == class_id))
@@ -227,7 +228,7 @@ class RetrievalIndex:
         ids, garments = np.zeros(0, np.int64), Garments.none(self.similarity.size)
         if manifest.files:
             home = manifest.home(self.folder)
-            ids, garments = versions.read_table(home)
+            ids, garments = versions.read_table(home, self.similarity.size)
             self._store.open(home, ids, garments.class_ids)
         self._manifest, self._ids, self.garments = manifest, ids, garments
         self._space = Space(self.similarity, np.array(manifest.centre, np.float32),

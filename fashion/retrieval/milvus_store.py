@@ -28,12 +28,16 @@ class MilvusStore:
 
     Args:
         kind: "flat", "hnsw" or "ivf", see `FaissStore`.
-        address: "http://host:19530" of a server, or a file's path, which milvus-lite serves from
+        address: "http://host:19530" of a server, or a file's `Path`, which milvus-lite serves from
             within this process, one process at a time.
         collection: the collection's name; see `new_name`.
+
+    Raises:
+        ConnectionError: nothing answers at the address.
+        ImportError: pymilvus is not installed.
     """
 
-    def __init__(self, kind: str, address: str, collection: str):
+    def __init__(self, kind: str, address: Path | str, collection: str):
         self.kind, self._collection = kind, collection
         self._client = _connect(address)
         self._ids = np.zeros(0, np.int64)
@@ -116,8 +120,14 @@ class MilvusStore:
 
 def _connect(address):
     try:
-        from pymilvus import MilvusClient
+        from pymilvus import MilvusClient, MilvusException
     except ImportError as error:
         raise ImportError('The store "milvus" needs: pip install "pymilvus[milvus_lite]"'
                           ) from error
-    return MilvusClient(str(address))
+    try:
+        return MilvusClient(str(address))
+    except (MilvusException, ValueError) as error:
+        advice = ("Another process may have it open: wait until that has finished."
+                  if isinstance(address, Path) else
+                  "Start the server, or correct its address, http://HOST:19530.")
+        raise ConnectionError(f"No Milvus answers at {address} ({error}). {advice}") from error

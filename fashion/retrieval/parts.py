@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 
 from fashion.retrieval.garments import Garments
-from fashion.retrieval.recipe import read_json
+from fashion.retrieval.json_files import read_json
 from mrcnn.files import atomic_path
 
 # A part is written after so many photos or seconds, whichever comes first: what a kill costs.
 PHOTOS = 1000
 SECONDS = 30
+_ADVICE = "Delete it: its photos are run again."
 
 
 class Parts:
@@ -38,11 +39,11 @@ class Parts:
 
     def _read(self):
         for path in sorted(self.folder.glob("part_*.json")):
-            content = read_json(path, "Delete it: its photos are run again.")
-            if content["fingerprint"] != self.fingerprint:
+            fingerprint, photos = read_json(path, _ADVICE, _listed)
+            if fingerprint != self.fingerprint:
                 path.unlink()
             elif path.with_suffix(".npz").is_file():
-                yield int(path.stem.removeprefix("part_")), content["photos"]
+                yield int(path.stem.removeprefix("part_")), photos
 
     def add(self, photo: str, stamp: list, garments: Garments) -> None:
         """Takes a finished photo; a part is written when enough have come.
@@ -79,7 +80,7 @@ class Parts:
                 for photo in self._photos[number]}
         tables = []
         for number in sorted(self._photos):
-            table = Garments.load(self._path(number, ".npz"))
+            table = Garments.load(self._path(number, ".npz"), _ADVICE)
             tables.append(table.take(np.array([last[photo] == number for photo in table.photos],
                                               bool)))
         return Garments.concatenate(tables)
@@ -94,8 +95,11 @@ class Parts:
             recipe: its `Recipe`, which is written.
             gone: photos that the index shall forget.
         """
-        gone = set(gone)
-        index.update(self.garments() if self.finished else None, {*self.finished, *gone})
+        gone, new = set(gone), None
+        if self.finished:
+            new = self.garments()
+            new = new.take(~np.isin(new.photos, np.array(list(gone), np.str_)))
+        index.update(new, {*self.finished, *gone})
         recipe.photos = {photo: stamp for photo, stamp in (recipe.photos | self.finished).items()
                          if photo not in gone}
         recipe.write(index.folder)
@@ -111,3 +115,8 @@ class Parts:
 
     def _path(self, number, ending):
         return self.folder / f"part_{number:06}{ending}"
+
+
+def _listed(content):
+    """The fingerprint and {photo: stamp} of the contents of a part's list."""
+    return content["fingerprint"], dict(content["photos"].items())

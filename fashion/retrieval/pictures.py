@@ -42,6 +42,21 @@ class Tile:
     probability: float | None = None
 
 
+def check_target(path: Path) -> None:
+    """Refuses what `save` cannot write, before the work is done.
+
+    Raises:
+        IsADirectoryError: a folder.
+        ValueError: a name that ends in no kind of picture.
+    """
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder, expected the name of a picture in it, such "
+                                f"as {path / 'match.jpg'}.")
+    if Image.registered_extensions().get(path.suffix.lower()) not in Image.SAVE:
+        raise ValueError(f"{path} does not end as a picture that can be written. Expected such "
+                         "as .jpg, .png or .webp.")
+
+
 def save(path: Path, picture: np.ndarray) -> None:
     """Writes a picture [H, W, 3] uint8 into a folder that is made if need be; texts stay crisp."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -125,7 +140,8 @@ def draw_matches(images, tables, partners, probabilities, class_names, captions)
     Args:
         images: two of [H, W, 3] uint8.
         tables: `Garments` of each.
-        partners: [N] int, for each garment of the first its garment of the second, -1 for none.
+        partners: [N] int, for each garment of the first its own garment of the second, -1 for
+            none.
         probabilities: [N], that these two are the same.
         class_names: by class id, background first.
         captions: two texts, above the photos.
@@ -133,7 +149,7 @@ def draw_matches(images, tables, partners, probabilities, class_names, captions)
     Returns:
         [H, W, 3] uint8.
     """
-    colors = _pair_colors(partners, probabilities, len(tables[1]))
+    colors = _pair_colors(partners, len(tables[1]))
     sides = [_draw_numbered(image, garments, own, class_names)
              for image, garments, own in zip(images, tables, colors, strict=True)]
     shift = np.array([sides[0][0].shape[1] + _GAP, 0])
@@ -151,13 +167,13 @@ def draw_matches(images, tables, partners, probabilities, class_names, captions)
     return _with_captions(sheet, captions, shift[0])
 
 
-def _pair_colors(partners, probabilities, count):
+def _pair_colors(partners, count):
     """Colours of the garments of both photos: partners share one, the others are gray."""
     first = [class_color(i + 1) if partner >= 0 else _LONE for i, partner in enumerate(partners)]
     second = [_LONE] * count
-    for i in np.argsort(probabilities, kind="stable"):  # the surest partner's colour stays
-        if partners[i] >= 0:
-            second[partners[i]] = first[i]
+    for partner, color in zip(partners, first, strict=True):
+        if partner >= 0:
+            second[partner] = color
     return first, second
 
 

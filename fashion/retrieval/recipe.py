@@ -3,8 +3,11 @@
 import json
 import os
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 
+from fashion.retrieval.json_files import read_json, typed
+from fashion.retrieval.versions import ANEW
 from mrcnn.files import atomic_path
 
 FILE = "made_of.json"
@@ -23,8 +26,8 @@ class Recipe:
 
     weights: str
     config: str | None
-    settings: list[str]
-    photos: dict[str, list] = field(default_factory=dict)
+    settings: list
+    photos: dict = field(default_factory=dict)
 
     @staticmethod
     def is_at(index: Path) -> bool:
@@ -46,7 +49,7 @@ class Recipe:
             raise FileNotFoundError(
                 f"{index} does not say what it was made of: there is no {FILE} in it. Say which "
                 "weights it takes: --weights=PATH")
-        return cls(**read_json(Path(index) / FILE, "Make the index anew, in another folder."))
+        return read_json(Path(index) / FILE, ANEW, partial(typed, cls))
 
     def write(self, index: Path) -> None:
         """Writes it into the folder of an index."""
@@ -60,15 +63,3 @@ class Recipe:
         except OSError:
             return None
         return [status.st_size, status.st_mtime_ns, " ".join(self.settings)]
-
-
-def read_json(path: Path, advice: str):
-    """Contents of a JSON file.
-
-    Raises:
-        ValueError: a damaged one; the text names it and ends with the advice.
-    """
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path} is damaged, it is no JSON ({error}). {advice}") from error

@@ -1,6 +1,6 @@
 """Vectors in which a store finds the garments of the best logits: as products, or as distances."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -30,8 +30,14 @@ class Space:
         if centre is None:
             centre = gallery.mean(axis=0, dtype=np.float64)
         space = cls(similarity, np.asarray(centre, np.float32), 0.0, by_distance)
-        radius = max(space.lengths(gallery[part]).max() for part in blocks(*gallery.shape))
-        return cls(similarity, space.centre, float(radius), by_distance)
+        return replace(space, radius=float(space.lengths(gallery).max()))
+
+    def without_far(self, gallery: np.ndarray, count: int) -> tuple["Space", np.ndarray]:
+        """The space of a gallery [G, E] but for its `count` farthest garments, and their rows."""
+        lengths = self.lengths(gallery)
+        order = np.argsort(-lengths, kind="stable")
+        radius = float(lengths[order[count:]].max(initial=0))
+        return replace(self, radius=radius), order[:count]
 
     def queries(self, vectors: np.ndarray) -> np.ndarray:
         """[Q, D] float32 of [Q, E], for the vectors of `gallery`."""
@@ -47,9 +53,7 @@ class Space:
 
         By distance, the better the logit, the nearer: a last number makes all vectors equally
         long (Bachrach et al., Speeding Up the Xbox Recommender System, RecSys 2014, section 3.1),
-        and those before it are scaled to be of one size. Graphs of neighbours need this: by
-        products they find 1 of 10 of what they find by distances.
-        """
+        and those before it XX        """
         if not self.by_distance:
             return self.similarity.augment_gallery(vectors, self.centre)
         weights = self.similarity.weights
@@ -65,9 +69,11 @@ class Space:
 
     def lengths(self, vectors: np.ndarray) -> np.ndarray:
         """[N] float64, sqrt(sum_i |weights_i| (v_i - centre_i)^2)."""
-        centred = vectors - self.centre
-        return np.sqrt(np.einsum("ne,ne,e->n", centred, centred, np.abs(self.similarity.weights),
-                                 dtype=np.float64))
+        lengths, weights = np.empty(len(vectors)), np.abs(self.similarity.weights)
+        for part in blocks(*vectors.shape):
+            centred = vectors[part] - self.centre
+            lengths[part] = np.einsum("ne,ne,e->n", centred, centred, weights, dtype=np.float64)
+        return np.sqrt(lengths)
 
     def slack(self, queries: np.ndarray) -> np.ndarray:
         """[Q] float64: at most this far is a product of augmented vectors from the true logit.

@@ -8,13 +8,19 @@ import json
 import shutil
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from tokenize import TokenError
 
 import numpy as np
 
 from fashion.retrieval.garments import Garments
+from fashion.retrieval.json_files import read_json, typed
+from fashion.retrieval.similarity import Similarity
+from fashion.retrieval.store import KINDS
 from mrcnn.files import atomic_path
 
 FILE = "index.json"
+# What to do with a damaged index.
+ANEW = "Run the command index again with another --output."
 _FORMAT = 1
 _TABLE, _IDS, _EMBEDDINGS = "garments.npz", "ids.npy", "embeddings.npy"
 
@@ -33,7 +39,7 @@ class Manifest:
         version: of the garments, counted from 0, which has none.
         next_id: of the next garment that comes.
         centre: [E], taken off the vectors; empty without garments.
-        radius: see `exact.Space`.
+        radius: see `space.Space`.
         recall: of an approximate kind, the share of the 20 best that it finds; None for flat.
         files: {name: bytes} of the version's folder.
     """
@@ -64,16 +70,27 @@ class Manifest:
         if not path.is_file():
             raise FileNotFoundError(f"{folder} is not an index: it has no {FILE}. Make one: "
                                     f"python fashion/fashion.py index --output={folder} ...")
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            form = content.pop("format")
-            if form == _FORMAT:
-                return cls(**content)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"{path} is damaged ({error}). Make the index again, in another "
-                             "folder.") from error
-        raise ValueError(f"{path} is of format {form}, this release reads {_FORMAT}. Make the "
-                         "index again, in another folder.")
+        form, manifest = read_json(path, ANEW, cls._of)
+        if form != _FORMAT:
+            raise ValueError(f"{path} is of format {form}, this release reads {_FORMAT}. {ANEW}")
+        return manifest
+
+    @classmethod
+    def _of(cls, content):
+        """The format and, where it is ours, the manifest of the contents of an index.json."""
+        form = content.pop("format")
+        if form != _FORMAT:
+            return form, None
+        manifest = typed(cls, content)
+        size, centre = manifest.similarity.size, np.asarray(manifest.centre, np.float32)
+        if manifest.kind not in KINDS or centre.shape not in ((0,), (size,)):
+            raise ValueError(f"kind {manifest.kind!r}, {size} weights, a centre {centre.shape}")
+        return form, manifest
+
+    @property
+    def similarity(self) -> Similarity:
+        """What ranks the garments."""
+        return Similarity(np.array(self.weights), self.bias)
 
     def write(self, folder: Path) -> None:
         """Puts this version in force."""
@@ -84,6 +101,12 @@ class Manifest:
     def home(self, folder: Path) -> Path:
         """The version's folder in that of the index."""
         return folder / f"version_{self.version:06}"
+
+    def require_garments(self, folder: Path) -> None:
+        """Raises ValueError where the version has no garments."""
+        if not self.files:
+            raise ValueError(f"{folder} has no garments. Add photos with garments first: "
+                             f"python fashion/fashion.py index --output={folder} ...")
 
     def with_files(self, folder: Path) -> "Manifest":
         """The same with the sizes of the files that lie in the version's folder."""
@@ -97,8 +120,8 @@ class Manifest:
             found = path.stat().st_size if path.is_file() else None
             if found != size:
                 is_now = "is missing" if found is None else f"has {found:,} bytes"
-                raise ValueError(f"{path} {is_now}, expected {size:,}. Copy the index again, or "
-                                 "make it again in another folder.")
+                raise ValueError(f"{path} {is_now}, expected {size:,}. Copy the index again if "
+                                 f"it is a copy. {ANEW}")
 
 
 def write_table(home: Path, ids: np.ndarray, garments: Garments) -> None:
@@ -109,10 +132,30 @@ def write_table(home: Path, ids: np.ndarray, garments: Garments) -> None:
             np.save(file, values)
 
 
-def read_table(home: Path) -> tuple[np.ndarray, Garments]:
-    """ids [N] int64 and the garments; the vectors are mapped into memory, not read."""
-    embeddings = np.load(home / _EMBEDDINGS, mmap_mode="r")
-    return np.load(home / _IDS), replace(Garments.load(home / _TABLE), embeddings=embeddings)
+def read_table(home: Path, size: int) -> tuple[np.ndarray, Garments]:
+    """Reads a version's table; the vectors are mapped into memory, not read.
+
+    Args:
+        home: the version's folder.
+        size: numbers of a vector.
+
+    Returns:
+        ids [N] int64, and the garments.
+
+    Raises:
+        FileNotFoundError: a file is missing.
+        ValueError: a damaged one; the text names the folder.
+    """
+    table = Garments.load(home / _TABLE, ANEW)
+    try:
+        embeddings, ids = np.load(home / _EMBEDDINGS, mmap_mode="r"), np.load(home / _IDS)
+        expected = (np.float32, (len(table), size)), (np.int64, (len(table),))
+        found = tuple((values.dtype, values.shape) for values in (embeddings, ids))
+        if found != expected:
+            raise ValueError(f"vectors and ids are {found}, expected {expected}")
+        return ids, replace(table, embeddings=embeddings)
+    except (EOFError, TokenError, ValueError) as error:  # as NumPy raises them
+        raise ValueError(f"{home} is damaged ({error}). {ANEW}") from error
 
 
 def remove_all_but(manifest: Manifest, folder: Path) -> None:

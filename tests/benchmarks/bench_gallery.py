@@ -3,7 +3,7 @@
     python tests/benchmarks/bench_gallery.py --weights=sample [--dataset=DIR] [--limit=200]
 
 For each least score and for both rules (every detection, or only the best one of a place, see
-`retrieval_rules.is_shown`): entries of the gallery per true garment of the shops' photos, and the
+`gallery.is_shown`): entries of the gallery per true garment of the shops' photos, and the
 share of these garments that have an entry with IoU 0.5. Copies fill the first places of a search;
 garments without an entry are never found.
 """
@@ -18,6 +18,7 @@ from fashion.commands import common
 from fashion.datasets.selection import spread
 from fashion.evaluation import retrieval_rules
 from fashion.evaluation.retrieval import SHOP
+from fashion.retrieval.gallery import SAME_GARMENT, is_shown
 
 SCORES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7)
 
@@ -33,8 +34,7 @@ def main():
           "        entries  garments    entries  garments")
     for least in SCORES:
         every = count(photos, lambda boxes, scores, least=least: scores >= least)
-        best = count(photos, lambda boxes, scores, least=least: retrieval_rules.is_shown(
-            boxes, scores, least))
+        best = count(photos, lambda boxes, scores, least=least: is_shown(boxes, scores, least))
         print(f"{least:5.2f}" + "".join(f"  {entries / total:9.2f} {found / total:9.3f}"
                                         for entries, found in (every, best)))
 
@@ -63,7 +63,7 @@ def count(photos, rule):
     for true, boxes, scores in photos:
         shown = boxes[rule(boxes, scores)]
         entries += len(shown)
-        on = retrieval_rules.overlaps(true, shown) >= retrieval_rules.SAME_GARMENT
+        on = retrieval_rules.overlaps(true, shown) >= SAME_GARMENT
         found += int(on.any(axis=1).sum())
     return entries, found
 

@@ -25,7 +25,7 @@ def main():
     parser.add_argument("--official", type=Path, required=True, help="checkout of DeepFashion2")
     parser.add_argument("--results", type=Path, required=True, help="evaluate's --output")
     arguments = parser.parse_args()
-    metrics = json.loads((arguments.results / "metrics.json").read_text(encoding="utf-8"))
+    metrics = measured(arguments.official, arguments.results)
     for task in TASKS:
         theirs = official(arguments.official / SOURCE, arguments.results, task)
         for name, their in theirs.items():
@@ -35,13 +35,32 @@ def main():
                 raise SystemExit("They differ.")
 
 
+def measured(checkout, folder):
+    """The metrics in a folder of results; ends the program if they or a file are missing."""
+    if not (checkout / SOURCE).is_file():
+        raise SystemExit(f"--official={checkout}: expected a checkout of DeepFashion2, with "
+                         f"{SOURCE}.")
+    path = folder / "metrics.json"
+    metrics = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    names = [name for task in TASKS for name in files_of(task).values()]
+    if not (metrics.keys() >= set(TASKS) and all((folder / name).is_file() for name in names)):
+        raise SystemExit(f"--results={folder}: expected metrics.json with {' and '.join(TASKS)}, "
+                         f"and {', '.join(dict.fromkeys(names))}. Give the --output of `evaluate` "
+                         "with --tasks=retrieval.")
+    return metrics
+
+
+def files_of(task):
+    """Names of a task's files, by the official script's variables."""
+    return {"results_name": f"{task}_results.json", "query_name": "val_query.json",
+            "gallery_name": "val_gallery.json"}
+
+
 def official(script, folder, task):
     """What the official script says of the files in a folder: {"top1": 0 to 1, ...}."""
     source = script.read_text(encoding="utf-8").replace("gellery_box)", "gallery_box)")
     source = re.sub(r"^print (.*)$", r"print(\1)", source, flags=re.MULTILINE)
-    files = {"results_name": f"{task}_results.json", "query_name": "val_query.json",
-             "gallery_name": "val_gallery.json"}
-    for variable, name in files.items():
+    for variable, name in files_of(task).items():
         line = f"{variable} = {str(folder / name)!r}".replace("\\", r"\\")  # re.sub's own escapes
         source = re.sub(rf"^{variable} = .*$", line, source, flags=re.MULTILINE)
     printed = io.StringIO()

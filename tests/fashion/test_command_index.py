@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from fashion import fashion
+from fashion.commands import matching
 from fashion.retrieval.index import RetrievalIndex
 from fashion.retrieval.recipe import Recipe
 from tests.fashion.color_detector import ColorDetector, use, write_colors
@@ -76,6 +77,36 @@ def test_an_interrupted_run_goes_on_where_it_stopped(gallery, monkeypatch, capsy
     assert 1 <= detector.seen <= 2 and len(contents(gallery)) == 5
     fresh = shutil.copytree(gallery, gallery.parent / "other" / "gallery")
     assert run(fresh) == 0 and contents(fresh) == contents(gallery)
+
+
+def test_photos_deleted_since_an_interrupted_run_are_pruned(gallery, monkeypatch):
+    use(monkeypatch, ColorDetector(fail_at=4, failure=lambda: os.kill(os.getpid(), signal.SIGINT)))
+    assert run(gallery) == 130
+    (gallery / "blue.png").unlink()  # the first, which the run has finished
+    use(monkeypatch, ColorDetector())
+    assert run(gallery, "--prune") == 0
+    assert set(contents(gallery)) == {f"{name}.png" for name in COLORS if name != "blue"}
+
+
+def test_a_photo_that_was_damaged_after_it_was_indexed_is_kept(gallery, monkeypatch, capsys):
+    use(monkeypatch, ColorDetector())
+    assert run(gallery) == 0
+    before = contents(gallery)
+    (gallery / "red.png").write_text("no photo")
+    (gallery / "new.png").write_text("no photo")
+    assert run(gallery) == 0 and contents(gallery) == before
+    out = capsys.readouterr().out
+    assert f"Left out, kept as it was indexed: {gallery / 'red.png'}: " in out
+    assert f"Left out: {gallery / 'new.png'}: " in out
+
+
+def test_an_output_that_is_a_file_or_holds_the_gallery_is_said(gallery, monkeypatch, capsys):
+    monkeypatch.setattr(matching, "open_describer", lambda *_: pytest.fail("loads weights"))
+    (gallery.parent / "index").write_text("")
+    assert run(gallery) == 1
+    assert "index is a file, expected a folder" in capsys.readouterr().err
+    assert run(gallery, f"--output={gallery.parent / 'gallery'}") == 1
+    assert f"all photos of {gallery} lie in the output folder" in capsys.readouterr().err
 
 
 def test_an_index_of_other_weights_is_refused(gallery, monkeypatch, capsys):

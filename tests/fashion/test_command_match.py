@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from fashion import fashion
-from fashion.commands import match
+from fashion.commands import match, matching
 from fashion.retrieval import pictures
 from fashion.retrieval.garments import Garments
 from fashion.retrieval.similarity import Similarity
@@ -20,10 +20,44 @@ def table(*embeddings):
 
 def test_partners_are_found_by_logits_where_probabilities_saturate():
     similarity = Similarity([-1.0], 40.0)
-    partners, probabilities = match.compare(similarity, table([0], [9]), table([2], [1], [2.5]))
-    assert partners.tolist() == [1, 2]
+    partners, nearest, probabilities = match.compare(
+        similarity, table([0], [9]), table([2], [1], [2.5]))
+    assert partners.tolist() == [1, -1] and nearest.tolist() == [1, 2]
     # Hand: 40 - 1 and 40 - 42.25.
     assert probabilities == pytest.approx([1, 1 / (1 + np.exp(2.25))])
+
+
+def test_no_garment_is_that_of_two_others():
+    similarity = Similarity([-1.0], 4.0)
+    # Hand: both are most like 1; 0.5 gets it (3.75 against 3.19), and 1.9 gets 3 (2.79).
+    partners, nearest, _ = match.compare(similarity, table([1.9], [0.5]), table([1], [3]))
+    assert partners.tolist() == [1, 0] and nearest.tolist() == [0, 0]
+    # What fits better has it, however unlike its other choice is.
+    partners, _, probabilities = match.compare(similarity, table([2], [1]), table([1], [9]))
+    assert partners.tolist() == [-1, 0]
+    assert probabilities == pytest.approx([1 / (1 + np.exp(-3)), 1 / (1 + np.exp(-4))])
+    partners, _, _ = match.compare(similarity, table([1], [1.5], [9]), table([1]))
+    assert partners.tolist() == [0, -1, -1]
+
+
+def test_a_garment_whose_partner_is_taken_is_told_so(capsys):
+    tables = table([2], [1]), table([1])
+    match.print_matches("ab", tables, *match.compare(Similarity([-1.0], 4.0), *tables),
+                        ("BG", "vest", "skirt"))
+    out = capsys.readouterr().out
+    assert "95.3% for the nearest, 1 vest, which is another's\n" in out
+    assert out.endswith("2 skirt" + " " * 19 + "1 vest" + " " * 20 + "98.2%\n")
+
+
+def test_an_output_that_cannot_be_written_is_said_before_the_work(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(matching, "open_detector", lambda *_: pytest.fail("loads weights"))
+    write_colors(tmp_path, a=(250, 0, 0))
+    (tmp_path / "folder.jpg").mkdir()
+    for name, message in (("m.docx", "does not end as a picture"), ("m", "does not end"),
+                          ("m.svg", "does not end"), ("folder.jpg", "is a folder")):
+        assert fashion.main(["match", "--weights=w.h5", *[str(tmp_path / "a.png")] * 2,
+                             f"--output={tmp_path / name}"]) == 1
+        assert message in capsys.readouterr().err
 
 
 def test_two_photos_are_compared_printed_and_drawn(tmp_path, monkeypatch, capsys):
@@ -71,6 +105,7 @@ def test_the_picture_of_two_photos_holds_both_and_joins_what_is_the_same():
     assert (picture == pictures.class_color(1)).all(axis=2).sum(axis=0)[540:560].all()
 
 
-def test_two_garments_with_one_partner_leave_it_the_colour_of_the_surer():
-    first, second = pictures._pair_colors([0, 0, -1], [0.6, 0.9, 0.2], 2)
-    assert second == [first[1], pictures._LONE] and first[2] == pictures._LONE
+def test_partners_share_a_colour_and_the_others_are_gray():
+    first, second = pictures._pair_colors([-1, 0, -1], 2)
+    assert second == [first[1], pictures._LONE] and first[::2] == [pictures._LONE] * 2
+    assert first[1] != pictures._LONE

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from fashion import fashion
+from fashion.commands import matching
 from fashion.retrieval.pictures import Tile, draw_search
 from tests.fashion.color_detector import ColorDetector, use, write_colors
 
@@ -66,7 +67,12 @@ def test_queries_without_garments_are_said_and_the_others_are_searched(world, ca
     assert "black.png: no garment" in out and "Looked for 2 garments" in out
     assert "broken.jpg: expected a photo" in out
     assert len(list((world / "hits").glob("*.jpg"))) == 2
+    assert "; contact sheets in" in out
     assert search(world, image="black.png") == 1
+    assert "Looked for 0 garments.\n" in capsys.readouterr().out
+    (world / "file").write_text("")
+    assert search(world, f"--output={world / 'file'}") == 1
+    assert "file is a file, expected a folder" in capsys.readouterr().err
 
 
 def test_an_index_of_other_weights_is_refused(world, monkeypatch, capsys):
@@ -88,8 +94,10 @@ def test_what_is_no_index_and_an_empty_or_damaged_one_are_said(world, monkeypatc
     assert "is not an index" in capsys.readouterr().err
     assert fashion.main(["index", f"--weights={world / 'w.h5'}", "--gallery",
                          str(world / "black.png"), f"--output={world / 'empty'}"]) == 1
-    assert fashion.main(["search", f"--index={world / 'empty'}",
-                         f"--image={world / 'query.png'}"]) == 1
+    with monkeypatch.context() as patch:
+        patch.setattr(matching, "open_describer", lambda *_: pytest.fail("loads weights"))
+        assert fashion.main(["search", f"--index={world / 'empty'}",
+                             f"--image={world / 'query.png'}"]) == 1
     assert "has no garments" in capsys.readouterr().err
     largest = max((file for file in (world / "index").rglob("*") if file.is_file()),
                   key=lambda file: file.stat().st_size)
@@ -99,8 +107,6 @@ def test_what_is_no_index_and_an_empty_or_damaged_one_are_said(world, monkeypatc
 
 
 def test_settings_of_the_index_are_those_of_the_search(world, monkeypatch):
-    from fashion.commands import matching
-
     write_colors(world / "gallery", gray=(90, 90, 90))
     assert fashion.main(["index", f"--weights={world / 'w.h5'}", "--gallery",
                          str(world / "gallery"), f"--output={world / 'index'}",

@@ -56,6 +56,14 @@ def test_objects_too_weak_to_be_described_are_left_out():
     assert garments.boxes_px.tolist() == [[0, 1, 2, 3], [4, 5, 6, 7]]
 
 
+def test_of_detections_that_cover_each_other_the_best_stands_for_the_garment():
+    boxes = np.array([[0, 0, 90, 50], [0, 0, 100, 50], [0, 60, 100, 99], [0, 0, 100, 45]])
+    raw = Raw((100, 100), boxes, np.array([4, 5, 6, 4]), np.array([0.8, 0.9, 0.05, 0.95]),
+              embeddings=np.array([[1.0], [2], [3], [0]]))  # the best of all has no vector
+    garments = garments_of("a.jpg", raw)
+    assert garments.class_ids.tolist() == [5, 6] and garments.embeddings.tolist() == [[2], [3]]
+
+
 def test_parts_survive_a_kill_and_a_changed_photo_counts_once(tmp_path, monkeypatch):
     monkeypatch.setattr(parts_module, "PHOTOS", 2)
     parts = Parts(tmp_path, "f")
@@ -89,9 +97,11 @@ def test_damaged_parts_are_named(tmp_path):
         Parts(tmp_path, "f").garments()
     table.unlink()  # as the error asks for
     assert Parts(tmp_path, "f").finished == {}
-    photos.write_text('{"fing')
-    with pytest.raises(ValueError, match="part_000001.json is damaged.*run again"):
-        Parts(tmp_path, "f")
+    for damaged in ('{"fing', "[]", '{"a": 1}', '{"fingerprint": "f"}',
+                    '{"fingerprint": "f", "photos": []}'):
+        photos.write_text(damaged)
+        with pytest.raises(ValueError, match="part_000001.json is damaged.*run again"):
+            Parts(tmp_path, "f")
 
 
 def test_moving_into_an_index_can_be_done_again(tmp_path):
@@ -114,6 +124,16 @@ def test_moving_into_an_index_can_be_done_again(tmp_path):
     assert len(index.garments) == 2
 
 
+def test_what_is_gone_is_not_moved_in_from_the_parts_either(tmp_path):
+    index, recipe = FakeIndex(tmp_path / "index"), Recipe("w.h5", "tiny", [])
+    parts = Parts(tmp_path / "parts", "f")
+    parts.add("gone", [1], one("gone", 1))
+    parts.add("a", [1], one("a", 4))
+    parts.flush()
+    parts.move_into(index, recipe, ["gone"])
+    assert index.garments.photos.tolist() == ["a"] and set(recipe.photos) == {"a"}
+
+
 def test_a_stamp_tells_a_changed_photo_and_other_settings(tmp_path):
     photo, recipe = tmp_path / "a.jpg", Recipe("w.h5", "tiny", [])
     assert recipe.stamp(photo) is None
@@ -128,6 +148,8 @@ def test_a_stamp_tells_a_changed_photo_and_other_settings(tmp_path):
 def test_no_recipe_and_a_damaged_one_are_said(tmp_path):
     with pytest.raises(FileNotFoundError, match="no made_of.json in it.*--weights=PATH"):
         Recipe.read(tmp_path)
-    (tmp_path / "made_of.json").write_text("{")
-    with pytest.raises(ValueError, match="made_of.json is damaged"):
-        Recipe.read(tmp_path)
+    for damaged in ("{", "[]", '{"a": 1}', '{"weights": "w.h5", "config": null}',
+                    '{"weights": "w.h5", "config": null, "settings": [], "photos": []}'):
+        (tmp_path / "made_of.json").write_text(damaged)
+        with pytest.raises(ValueError, match="made_of.json is damaged.*another --output"):
+            Recipe.read(tmp_path)

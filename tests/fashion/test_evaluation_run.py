@@ -77,10 +77,11 @@ def finder(tmp_path, monkeypatch):
     write_images(tmp_path / "data" / "validation", 4)
 
     class Finder:
-        shown = []
+        shown, outputs = [], []
 
-        def __init__(self, network):
+        def __init__(self, network, outputs):
             assert network.config.DETECTION_MIN_CONFIDENCE == 0.05  # the evaluation preset
+            self.outputs.append(outputs)
 
         def predict(self, images, batch_size):
             assert batch_size == 2
@@ -108,7 +109,7 @@ def evaluate_command(folder, *more):
 
 def test_evaluate_command(tmp_path, finder, capsys):
     assert evaluate_command(tmp_path) == 0
-    assert len(finder.shown) == 3
+    assert len(finder.shown) == 3 and finder.outputs == [None]
     content = json.loads((tmp_path / "out" / "metrics.json").read_text())
     for task in (*INSTANCES, "keypoints_visible", "keypoints_visible_and_occluded"):
         assert content[task]["AP"] == pytest.approx(1)
@@ -129,6 +130,7 @@ def test_evaluate_measures_what_it_is_asked_for(tmp_path, finder, capsys):
     content = json.loads((tmp_path / "out" / "metrics.json").read_text())
     assert [task for task in content if isinstance(content[task], dict) and "AP" in content[task]
             ] == ["keypoints_visible", "keypoints_visible_and_occluded", "bbox", "bbox_agnostic"]
+    assert finder.outputs == [("keypoints",)], "masks would be computed for nothing"
     with pytest.raises(SystemExit):
         evaluate_command(tmp_path, "--tasks=boxes")
     assert "bbox, segm, keypoints" in capsys.readouterr().err

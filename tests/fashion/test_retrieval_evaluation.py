@@ -8,6 +8,7 @@ import pytest
 
 from fashion.evaluation import retrieval, retrieval_rules
 from fashion.evaluation.retrieval import RetrievalEvaluator
+from fashion.retrieval.gallery import is_shown
 from tests.fashion.closet import CLOSER_IS_BETTER, LEFT, RIGHT, SHOP, USER, Closet, found
 
 TOP, SKIRT = 1, 2
@@ -95,10 +96,23 @@ def test_what_no_shop_sells_is_no_query():
     assert evaluator.photos_to_describe() == [0, 1]
 
 
+def test_photos_without_garments_are_no_trouble():
+    garment = [(TOP, 1, LEFT)]
+    dataset = Closet((USER, 7, []), (USER, 7, [(SKIRT, 0, RIGHT), *garment]), (SHOP, 7, []),
+                     (SHOP, 7, garment), (USER, 8, garment), (USER, 7, []))
+    evaluator = RetrievalEvaluator(dataset, CLOSER_IS_BETTER)
+    assert evaluator.queries() == {}
+    for image_id in dataset.image_ids:
+        evaluator.add(image_id, found())
+    assert {image_id: asked.tolist() for image_id, asked in evaluator.queries().items()} == {
+        0: [], 1: [False, True], 4: [False], 5: []}
+    assert evaluator.evaluate(DETECTED)["missed"] == 1
+
+
 def test_the_gallery_shows_a_garment_once_and_nothing_doubtful():
     boxes = retrieval_rules.corners([LEFT, (0, 0, 100, 60), RIGHT, RIGHT, (150, 150, 199, 199)])
     scores = np.array([0.6, 0.9, 0.3, 0.25, 0.19])
-    assert retrieval_rules.is_shown(boxes, scores).tolist() == [False, True, True, False, False]
+    assert is_shown(boxes, scores).tolist() == [False, True, True, False, False]
     shop = found((TOP, 0.9, LEFT, (5, 0)), (SKIRT, 0.8, LEFT, (0, 0)), (TOP, 0.9, RIGHT, (0, 0)))
     numbers = evaluate(one_query(shop), found((TOP, 0.9, LEFT, (0, 0))), shop)
     assert numbers["gallery"] == 2 and numbers["top1"] == 0 and numbers["top5"] == 1

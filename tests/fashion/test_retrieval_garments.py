@@ -33,7 +33,7 @@ def test_rows_are_taken_and_put_together():
 def test_file_there_and_back(tmp_path):
     for garments in (table(), Garments.none(5)):
         garments.save(tmp_path / "part.npz")
-        assert_same(Garments.load(tmp_path / "part.npz"), garments)
+        assert_same(Garments.load(tmp_path / "part.npz", ""), garments)
     assert [path.name for path in tmp_path.iterdir()] == ["part.npz"]
 
 
@@ -42,8 +42,21 @@ def test_file_cut_short(tmp_path, share):
     path = tmp_path / "part.npz"
     table().save(path)
     path.write_bytes(path.read_bytes()[:int(share * path.stat().st_size)])
-    with pytest.raises(ValueError, match="part.npz is not a whole table"):
-        Garments.load(path)
+    with pytest.raises(ValueError, match="part.npz is not a whole table.*Copy it again."):
+        Garments.load(path, "Copy it again.")
+
+
+def test_every_damaged_byte_of_the_zip_is_harmless_or_told(tmp_path):
+    path, advices = tmp_path / "part.npz", set()
+    table().save(path)
+    whole = path.read_bytes()
+    for place in range(whole.index(b"PK\x01\x02"), len(whole)):  # its directory, at the end
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 9]) + whole[place + 1:])
+        try:
+            Garments.load(path, "Copy it again.")
+        except ValueError as error:
+            advices.add(str(error).split(". ")[-1])
+    assert advices == {"Copy it again."}
 
 
 def test_other_files(tmp_path):
@@ -52,9 +65,9 @@ def test_other_files(tmp_path):
     np.savez(tmp_path / "pickled.npz", photos=np.array([None], object))
     for name in ("array.npy", "other.npz", "pickled.npz"):
         with pytest.raises(ValueError, match=f"{name} is not a whole table"):
-            Garments.load(tmp_path / name)
+            Garments.load(tmp_path / name, "")
     with pytest.raises(FileNotFoundError):
-        Garments.load(tmp_path / "none.npz")
+        Garments.load(tmp_path / "none.npz", "")
 
 
 def test_columns_of_other_lengths():

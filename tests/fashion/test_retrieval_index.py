@@ -202,6 +202,61 @@ def test_a_file_of_the_right_size_that_is_not_faiss(tmp_path):
         RetrievalIndex.open(tmp_path)
 
 
+@pytest.mark.parametrize("name, old, new", [
+    ("embeddings.npy", b"NUMPY", b"NAMPY"), ("embeddings.npy", b"{", b"("),
+    ("embeddings.npy", b"(50, 16)", b"(16, 50)"), ("embeddings.npy", b"<f4", b"<i4"),
+    ("ids.npy", b"NUMPY", b"NAMPY"), ("ids.npy", b"\n", b"("),
+    ("ids.npy", b"(50,)", b"(25,)"), ("ids.npy", b"<i8", b"<f8"),
+])
+def test_damage_of_the_right_size_names_the_folder(tmp_path, name, old, new):
+    make(tmp_path)
+    path = tmp_path / "version_000001" / name
+    assert old in path.read_bytes()
+    path.write_bytes(path.read_bytes().replace(old, new))
+    with pytest.raises(ValueError, match="version_000001 is damaged.*another --output"):
+        RetrievalIndex.open(tmp_path)
+
+
+def test_a_damaged_table_names_its_file_and_nobody_is_asked_to_make_it(tmp_path):
+    make(tmp_path)
+    path = tmp_path / "version_000001" / "garments.npz"
+    path.write_bytes(bytes(path.stat().st_size))
+    with pytest.raises(ValueError, match="garments.npz is not a whole.*index again with another"):
+        RetrievalIndex.open(tmp_path)
+
+
+def test_a_faiss_file_of_other_vectors(tmp_path):
+    make(tmp_path / "few", 3)
+    make(tmp_path / "many", 9)
+    home, path = tmp_path / "few" / "version_000001", tmp_path / "few" / versions.FILE
+    (tmp_path / "many" / home.name / "vectors.faiss").replace(home / "vectors.faiss")
+    versions.Manifest.read(path.parent).with_files(path.parent).write(path.parent)
+    with pytest.raises(ValueError, match="vectors.faiss has 9 vectors, expected 3"):
+        RetrievalIndex.open(path.parent)
+
+
+@pytest.mark.parametrize("change", [
+    {"weights": "abc"}, {"weights": ["a"] * SIZE}, {"weights": [-1.0] * (SIZE - 1)},
+    {"bias": "b"}, {"centre": [0.0]}, {"centre": ["a"] * SIZE}, {"kind": "pq"},
+    {"files": []}, {"version": "1"}, {"recall": "all"},
+])
+def test_a_manifest_of_other_values(tmp_path, change):
+    make(tmp_path)
+    path = tmp_path / versions.FILE
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(ValueError, match="index.json is damaged.*another --output"):
+        RetrievalIndex.open(tmp_path)
+
+
+def test_weights_of_a_manifest_that_are_not_those_of_the_vectors(tmp_path):
+    make(tmp_path)
+    path = tmp_path / versions.FILE
+    few = {"weights": [-1.0] * (SIZE - 1), "centre": [0.0] * (SIZE - 1)}
+    path.write_text(json.dumps(json.loads(path.read_text()) | few))
+    with pytest.raises(ValueError, match="version_000001 is damaged.*another --output"):
+        RetrievalIndex.open(tmp_path)
+
+
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"format": 1}', '{"format": 99}'])
 def test_damaged_manifest(tmp_path, content):
     make(tmp_path, 0)

@@ -22,10 +22,10 @@ def garments(count, first=0):
                     rng.standard_normal((count, SIZE)) + 50)
 
 
-def make(folder, kind="flat"):
+def make(folder, kind="flat", store="milvus"):
     weights = np.random.default_rng(5).normal(-0.2, 0.1, SIZE)
     return RetrievalIndex.create(folder, Similarity(weights, 1.5), "f" * 64, ["BG", "a", "b"],
-                                 kind, "milvus")
+                                 kind, store)
 
 
 @pytest.fixture
@@ -80,7 +80,26 @@ def test_a_collection_that_is_gone(milvus, tmp_path):
         RetrievalIndex.open(tmp_path)
 
 
+@pytest.mark.parametrize("address", ["http://127.0.0.1:9", "http://127.0.0.1:99999", "foo://x:1"])
+def test_no_server_is_said_and_leaves_no_index(milvus, tmp_path, address):
+    with pytest.raises(ConnectionError, match=f"No Milvus answers at {address}.*Start the server"):
+        make(tmp_path, store=address)
+    assert not (tmp_path / "index.json").exists()
+    make(tmp_path).close()
+    manifest = Manifest.read(tmp_path)
+    dataclasses.replace(manifest, store=address).write(tmp_path)
+    with pytest.raises(ConnectionError, match=f"No Milvus answers at {address}"):
+        RetrievalIndex.open(tmp_path)
+
+
+def test_a_file_that_cannot_be_opened(milvus, tmp_path):
+    (tmp_path / "milvus.db").write_text("no Milvus")
+    with pytest.raises(ConnectionError, match="milvus.db .*Another process may have it open"):
+        make(tmp_path)
+
+
 def test_without_pymilvus(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pymilvus", None)
     with pytest.raises(ImportError, match=r'pip install "pymilvus\[milvus_lite\]"'):
         make(tmp_path)
+    assert not (tmp_path / "index.json").exists()

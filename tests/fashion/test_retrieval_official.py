@@ -8,6 +8,7 @@ import pytest
 from fashion.evaluation import retrieval
 from fashion.evaluation.retrieval import RetrievalEvaluator
 from fashion.evaluation.sampling import images_to_measure
+from tests.benchmarks import check_official_retrieval
 from tests.fashion.closet import CLOSER_IS_BETTER, SHAPE, SHOP, USER, Closet, found
 
 
@@ -118,6 +119,25 @@ def test_same_as_the_official_rules_written_anew(measured, task):
     assert metrics[task]["missed"] == missed and metrics[task]["queries"] > 30
     assert 0.05 < tops[1] < tops[5] < 1  # the comparison says something
     assert metrics[task]["chance_top1"] < tops[1] / 2
+
+
+def test_the_check_against_the_official_script_says_which_folder_is_wrong(measured, tmp_path):
+    folder, metrics = measured
+    with pytest.raises(SystemExit, match="expected a checkout of DeepFashion2"):
+        check_official_retrieval.measured(tmp_path, folder)
+    script = tmp_path / check_official_retrieval.SOURCE
+    script.parent.mkdir(parents=True)
+    script.touch()
+    for content in (None, {}, {"bbox": {}}):
+        if content is not None:
+            (folder / "metrics.json").write_text(json.dumps(content))
+        with pytest.raises(SystemExit, match="expected metrics.json with retrieval and"):
+            check_official_retrieval.measured(tmp_path, folder)
+    (tmp_path / "metrics.json").write_text(json.dumps(metrics))
+    with pytest.raises(SystemExit, match="retrieval_results.json, val_query.json"):
+        check_official_retrieval.measured(tmp_path, tmp_path)
+    (folder / "metrics.json").write_text(json.dumps(metrics))
+    assert check_official_retrieval.measured(tmp_path, folder) == metrics
 
 
 def test_whole_groups_of_photos_are_measured():

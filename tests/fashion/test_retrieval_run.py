@@ -12,6 +12,7 @@ from fashion.commands import common
 from fashion.config import MatchConfig
 from fashion.evaluation import report, retrieval, run, watching
 from fashion.fashion import main
+from mrcnn import detection
 from mrcnn.data.images import ImageError
 from mrcnn.detection import Raw
 from tests.fashion import annotated
@@ -35,7 +36,7 @@ class Oracle:
 
     def __init__(self, heads=("box", "match")):
         self.network = self
-        self.config = types.SimpleNamespace(HEADS=heads)
+        self.config = types.SimpleNamespace(HEADS=heads, KEYPOINT_MAX_INSTANCES=2)
         self.described = []
 
     def predict(self, images, batch_size=None):
@@ -55,6 +56,8 @@ class Oracle:
 @pytest.fixture
 def closer_is_better(monkeypatch):
     monkeypatch.setattr(match, "similarity_of", lambda network: CLOSER_IS_BETTER)
+    monkeypatch.setattr(run, "describer_of", lambda detector: detector)
+    monkeypatch.setattr(watching, "describer_of", lambda detector: detector)
 
 
 def test_both_passes_are_measured_and_written(tmp_path, closer_is_better):
@@ -107,6 +110,23 @@ def test_a_broken_photo_is_left_out_of_both_passes(monkeypatch, closer_is_better
     assert [image_id for image_id, *_ in oracle.described] == [0, 1, 3, 4, 5, 6, 7]
 
 
+def test_garments_that_are_too_many_are_counted(closer_is_better):
+    oracle, dataset = Oracle(), Photos()
+    dataset.image_info[3]["garments"] = [*dataset.garments(3), (2, 0, RIGHT), (1, 5, RIGHT)]
+    evaluation = run.evaluate_instances(oracle, dataset)
+    assert evaluation.skipped.to_dict() == {
+        run.CROWDED.format(2): ["000004.jpg item3", "000004.jpg item4"]}
+    assert oracle.described == [(i, 2, [1, 2]) for i in range(2 * PAIRS)]
+    assert evaluation.metrics["retrieval_true_boxes"]["gallery"] == 2 * PAIRS
+
+
+def test_a_detector_gives_what_the_tasks_need():
+    assert run.outputs_of(None) is None and run.outputs_of(["bbox"]) == ()
+    assert run.outputs_of(retrieval.TASKS) == ("embeddings",)
+    assert run.outputs_of(["segm", "bbox", "keypoints_visible", "segm_agnostic"]) == (
+        "masks", "keypoints")
+
+
 def test_the_report_states_chance_below_each_line(closer_is_better):
     metrics = run.evaluate_instances(Oracle(), Photos()).metrics
     table = report.format_all(metrics).split("\n\n")[-1].splitlines()
@@ -116,6 +136,10 @@ def test_the_report_states_chance_below_each_line(closer_is_better):
     assert table[2].split() == ["detected", "boxes", *["1.000"] * 5, "4", "0", "4"]
     assert table[3].split() == ["by", "chance", "0.250", *["1.000"] * 4]
     assert table[4].startswith("true boxes") and len(table) == 6
+    metrics["retrieval"]["unsold"] = 1234
+    assert report.format_retrieval(metrics).splitlines()[6] == (
+        "1,234 more garments of users are no queries: no shop's photo shows one of their pair "
+        "and style.")
     assert "retrieval" not in report.format_metrics(metrics)
     only = {task: metrics[task] for task in retrieval.TASKS}
     assert report.format_all(only).startswith("Retrieval")
@@ -138,7 +162,7 @@ def test_an_epoch_logs_top_k_of_whole_pairs(caplog, closer_is_better):
 
 class SmallMatchConfig(SmallConfig, MatchConfig):
     NUM_CLASSES = MatchConfig.NUM_CLASSES
-    HEADS = ("box", "match")
+    HEADS = ("box", "mask", "match")
     MATCH_FEATURES = ("class",)
     MATCH_CHANNELS = MATCH_TOP_CHANNELS = 8
     MATCH_CONVS = 1
@@ -146,6 +170,13 @@ class SmallMatchConfig(SmallConfig, MatchConfig):
 
 
 def test_evaluate_command_with_a_network_that_knows_nothing(tmp_path, monkeypatch, capsys):
+    built, graph = [], detection.Detector.graph
+
+    def spied(self, *arguments, **more):
+        built.append(set(graph(self, *arguments, **more).output))
+        return graph(self, *arguments, **more)
+
+    monkeypatch.setattr(detection.Detector, "graph", spied)
     annotated.write(tmp_path / "data", [
         annotated.photo(annotated.garment(5, style=style), source=source, pair_id=pair_id)
         for pair_id in range(PAIRS) for source in ("user", "shop") for style in (1, 2)],
@@ -162,3 +193,4 @@ def test_evaluate_command_with_a_network_that_knows_nothing(tmp_path, monkeypatc
     assert "on 8 validation images" in out and "by chance" in out and "boxes, classes" not in out
     assert (tmp_path / "out" / "retrieval_results.json").is_file()
     assert not (tmp_path / "out" / "detections.json").exists()
+    assert len(built) >= 2 and all(names == {"detections", "embeddings"} for names in built)

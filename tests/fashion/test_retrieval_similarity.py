@@ -119,6 +119,38 @@ def test_a_garment_far_off_does_not_hide_the_order_of_the_others():
     assert_is_top(rows, logits, negative.logits(queries, gallery))
 
 
+def test_more_copies_than_any_short_list_holds(monkeypatch):
+    monkeypatch.setattr(exact, "_FEW", 2)
+    allowed = np.arange(800) % 7 != 3
+    gallery = np.concatenate([vectors(100), np.repeat(vectors(1, seed=5), 600, 0), vectors(100)])
+    queries = np.concatenate([vectors(1, seed=5), vectors(3), vectors(2, seed=5)])
+    rows, _ = top_k(similarity(), queries, gallery, 20, allowed)
+    reference = np.where(allowed, similarity().logits(queries, gallery), -np.inf)
+    np.testing.assert_array_equal(rows, np.argsort(-reference, axis=1, kind="stable")[:, :20])
+
+
+@pytest.mark.parametrize("kind", ["one outlier", "few outliers", "40 copies"])
+def test_outliers_and_copies_do_not_cost_a_comparison_of_all_pairs(kind, monkeypatch):
+    monkeypatch.setattr(exact, "_all_pairs", lambda *_: pytest.fail("compares all pairs"))
+    gallery = vectors(4000, seed=2)
+    if kind == "40 copies":
+        gallery = np.repeat(gallery[:100], 40, axis=0)
+    else:
+        gallery[5:6 if kind == "one outlier" else 8] = 1e4
+    queries = vectors(40, seed=3)
+    rows, logits = top_k(similarity(), queries, gallery, 20)
+    assert_is_top(rows, logits, similarity().logits(queries, gallery))
+
+
+def test_the_best_may_be_an_outlier():
+    gallery = vectors(2000, seed=2)
+    gallery[7] = 1e4
+    positive = Similarity(np.where(np.arange(SIZE), -0.05, 60), 0)  # the first may well differ
+    rows, logits = top_k(positive, vectors(3), gallery, 5)
+    assert (rows[:, 0] == 7).all()
+    np.testing.assert_array_equal(logits[:, 0], positive.logits(vectors(3), gallery)[:, 7])
+
+
 def test_allowed_rows_only_and_fewer_than_k():
     gallery = vectors(40)
     allowed = np.arange(40) % 8 == 3
