@@ -71,21 +71,28 @@ def true_garments(dataset, image_id):
         dataset: prepared `mrcnn.data.dataset.Dataset`.
         image_id: the data set's.
     """
-    polygons, keypoints = dataset.load_polygons(image_id), dataset.load_keypoints(image_id)
-    boxes_px = dataset.load_boxes(image_id)
-    if polygons is None:
-        bitmaps, class_ids = dataset.load_mask(image_id)
-        coverages = [_bitmap_coverage(bitmaps[..., i]) for i in range(bitmaps.shape[-1])]
-        extents = masks.extents(bitmaps)
-    else:
-        class_ids = dataset.image_class_ids(image_id)
-        coverages = [_polygon_coverage(parts) for parts in polygons]
-        extents = [masks.polygon_extents(parts) for parts in polygons]
+    class_ids, coverages, extents = _true_shapes(dataset, image_id)
+    keypoints, boxes_px = dataset.load_keypoints(image_id), dataset.load_boxes(image_id)
     boxes_px = extents if boxes_px is None else boxes_px
     return [
         Garment(int(class_id), None, boxes_px[i], coverages[i],
                 None if keypoints is None else own_landmarks(keypoints[i], class_id))
         for i, class_id in enumerate(class_ids) if class_id > 0]
+
+
+def _true_shapes(dataset, image_id):
+    """Class ids, coverages and extents of a photo's objects: by outlines where there are some."""
+    # Of data sets of one's own, each object's; otherwise all objects have outlines, or none.
+    outlines = getattr(dataset, "load_outlines", dataset.load_polygons)(image_id)
+    if outlines is not None and all(parts is not None for parts in outlines):
+        return (dataset.image_class_ids(image_id), [_polygon_coverage(parts) for parts in outlines],
+                [masks.polygon_extents(parts) for parts in outlines])
+    bitmaps, class_ids = dataset.load_mask(image_id)
+    coverages = [_bitmap_coverage(bitmaps[..., i]) for i in range(len(class_ids))]
+    for i, parts in enumerate(outlines or ()):
+        if parts is not None:
+            coverages[i] = _polygon_coverage(parts)
+    return class_ids, coverages, masks.extents(bitmaps)
 
 
 def _probability_coverage(mask, box_px):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import cv2
 
+from fashion.quiet import quiet
 from mrcnn.files import atomic_path
 
 ENDING = ".mp4"
@@ -51,13 +52,13 @@ class Video:
         """
         capture = _capture(self.path)
         try:
-            done, frame = capture.read()
+            done, frame = _read(capture)
             if not done:
                 raise ValueError(f"{self.path}: expected a video, but no frame of it can be "
                                  "decoded. The file is damaged, or its codec is unknown here.")
             while done:
                 yield cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
-                done, frame = capture.read()
+                done, frame = _read(capture)
         finally:
             capture.release()
 
@@ -65,11 +66,17 @@ class Video:
 def _capture(path):
     if not Path(path).is_file():
         raise FileNotFoundError(f"There is no video {path}.")
-    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
+    with quiet():  # OpenCV and FFmpeg say of damaged files what the errors here say
+        capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
     if not capture.isOpened():
         raise ValueError(f"{path}: expected a video that OpenCV can decode, such as .mp4, .avi, "
                          ".mov or .webm. The file is damaged or of another kind.")
     return capture
+
+
+def _read(capture):
+    with quiet():
+        return capture.read()
 
 
 def write_video(path, frames, rate):
@@ -99,8 +106,9 @@ def write_video(path, frames, rate):
 
 
 def _writer(unfinished, shape, rate, path):
-    writer = cv2.VideoWriter(str(unfinished), cv2.CAP_FFMPEG, cv2.VideoWriter_fourcc(*_CODEC),
-                             rate, (shape[1], shape[0]))
+    with quiet():
+        writer = cv2.VideoWriter(str(unfinished), cv2.CAP_FFMPEG,
+                                 cv2.VideoWriter_fourcc(*_CODEC), rate, (shape[1], shape[0]))
     if not writer.isOpened():
         raise ValueError(f"{path}: this OpenCV cannot write {ENDING} with the codec {_CODEC}. "
                          "Install the one of requirements.txt, which comes with FFmpeg: "

@@ -27,7 +27,8 @@ MRCNN_FLOORS = (
     {"mask_rcnn", "model", "utils", "parallel_model", "figures", "visualize"},
 )
 FASHION_FLOORS = (
-    {"categories", "landmark_groups"}, {"config"}, {"datasets", "cutouts", "video", "retrieval"},
+    {"categories", "landmark_groups", "quiet"}, {"config"},
+    {"datasets", "cutouts", "video", "retrieval"},
     {"evaluation", "match"}, {"model"}, {"commands"}, {"fashion"},
 )
 # `data` stands beside the network: it works where no backend is installed.
@@ -40,7 +41,10 @@ LIGHT = (
     "mrcnn.heatmaps", "mrcnn.drawing", "mrcnn.skeletons", "mrcnn.figures", "mrcnn.plots",
     "mrcnn.visualize", "mrcnn.utils", "mrcnn.data.*", "fashion", "fashion.categories",
     "fashion.landmark_groups", "fashion.config", "fashion.datasets.*", "fashion.datasets.sample.*",
-    "fashion.commands.*", "fashion.fashion",
+    "fashion.commands.*", "fashion.fashion", "fashion.cutouts", "fashion.video", "fashion.quiet",
+    *(f"fashion.retrieval.{name}" for name in (
+        "similarity", "space", "exact", "garments", "gallery", "store", "faiss_store",
+        "milvus_store", "versions", "lock", "index", "parts", "recipe", "json_files")),
 )
 
 

@@ -57,7 +57,7 @@ def run(arguments):
 def _check_own(root, arguments):
     """The same for annotations that are not DeepFashion2's."""
     from fashion.datasets.problems import Problems
-    from fashion.datasets.subsets import all_problems, read_subsets
+    from fashion.datasets.subsets import read_subsets
 
     found = read_subsets(root, arguments.class_attribute)
     print(own_data.describe(found, arguments.examples))
@@ -67,7 +67,7 @@ def _check_own(root, arguments):
     if broken:
         print(f"Photos that cannot be decoded:\n{broken.summary(arguments.examples)}")
     if arguments.output:
-        problems = all_problems(list(found.values()))
+        problems = own_data.find_problems(found)
         problems.extend(broken)
         counts = {subset: {"images": len(some.photos), "items": some.count_regions()}
                   for subset, some in found.items()}

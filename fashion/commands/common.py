@@ -3,8 +3,6 @@
 import argparse
 import contextlib
 import functools
-import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +13,7 @@ from fashion.datasets import locate
 from fashion.datasets.deepfashion2 import DeepFashion2Dataset
 from fashion.datasets.sample import writer as sample_writer
 from fashion.datasets.subsets import read_subsets
+from fashion.quiet import quiet
 from mrcnn import matterport_layout, resume, weights
 from mrcnn.config import Config
 from mrcnn.download import PUBLISHED, published_weights
@@ -237,17 +236,10 @@ def load_backend():
     """Imports Keras and its backend without their greetings.
 
     TensorFlow writes eight lines to the standard error as it is loaded, whatever
-    TF_CPP_MIN_LOG_LEVEL says; its Python errors are raised and not lost.
+    TF_CPP_MIN_LOG_LEVEL says.
     """
-    sys.stderr.flush()
-    kept = os.dup(2)
-    try:
-        with open(os.devnull, "w") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
+    with quiet():
         import keras  # noqa: F401
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
 
 
 def build(mode, model, logs):

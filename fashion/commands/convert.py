@@ -34,6 +34,7 @@ def run(arguments):
     from fashion.datasets import formats
     from fashion.datasets.subsets import WHOLE
 
+    _require_new(arguments)
     found = _read(arguments)
     for subset, annotations in found.items():
         output = arguments.output
@@ -46,11 +47,24 @@ def run(arguments):
         _tell("all" if subset == WHOLE else subset, annotations, written, lost)
 
 
+def _require_new(arguments):
+    """Raises ValueError where the output would mix with annotations, or replace those read."""
+    from fashion.datasets import formats
+
+    output, dataset = arguments.output, Path(arguments.dataset).resolve()
+    if output.is_file() and (output.resolve() == dataset or dataset in output.resolve().parents):
+        raise ValueError(f"--output={output} is a file of the data set itself: give another one.")
+    if formats.holds_annotations(output):
+        raise ValueError(f"--output={output} holds annotations or masks already, and new ones "
+                         "would mix with them: give a folder without any, or move those away.")
+
+
 def _read(arguments):
     """Annotations by subset."""
-    from fashion.datasets.subsets import find_format, read_sources, read_subsets
+    from fashion.datasets import locate
+    from fashion.datasets.subsets import read_sources, read_subsets
 
-    if find_format(arguments.dataset) == "deepfashion2":
+    if locate.subsets_present(Path(arguments.dataset)):
         return _read_deepfashion2(arguments)
     if arguments.subset is None:
         return read_sources(arguments.dataset, arguments.class_attribute)

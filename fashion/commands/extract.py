@@ -4,10 +4,11 @@ A cut-out shows its garment's box. Its colours are the photo's own, also beside 
 is the share of each pixel that the garment covers, so that edges are soft and black clothes stay
 black. --background paints a plain ground instead, for models that take no transparency.
 
-cutouts.csv and cutouts.json say for each file: the photo, the class, the detector's score, the
-garment's box and landmarks, and which part of the photo the cut-out shows. All these are px of the
-photo as it was read: [x, y, width, height], and [x, y, s, ...] with the landmark's score s, or,
-with --truth, whether it is visible (2), covered (1) or absent (0).
+cutouts.csv and cutouts.json say for each file: the photo (its absolute path), the class, the
+detector's score, the garment's box and landmarks, and which part of the photo the cut-out shows.
+All these are px of the photo as it was read: [x, y, width, height], and [x, y, s, ...] with the
+landmark's score s, or, with --truth, whether it is visible (2), covered (1) or absent (0). What an
+earlier run has cut out into the same folder is deleted.
 
 With --truth garments are cut out along their annotated outlines and no network is needed:
   python fashion/fashion.py extract --truth --dataset=DIR --output=DIR
@@ -23,7 +24,10 @@ from pathlib import Path
 from fashion.commands import common, cutting, matching
 
 HELP = "cut garments out of photos"
+JSON, CSV = "cutouts.json", "cutouts.csv"
 LARGEST_MARGIN = 2.0
+# Those with annotations.
+SUBSETS = ("train", "validation")
 
 
 def add_arguments(parser):
@@ -34,8 +38,8 @@ def add_arguments(parser):
     source.add_argument("--truth", action="store_true",
                         help="instead, the annotated garments of --dataset")
     common.add_dataset_argument(source)
-    source.add_argument("--subset", default="train", choices=("train", "validation"),
-                        help="of the data set (default: %(default)s)")
+    source.add_argument("--subset", choices=SUBSETS,
+                        help="of the data set only this (default: all that is annotated)")
     parser.add_argument("--output", type=Path, default=Path("cutouts"), metavar="DIR",
                         help="where the cut-outs go (default: %(default)s)")
     cutting.add_arguments(parser)
@@ -94,18 +98,21 @@ def run(arguments):
     """Cuts out, and writes the tables. Returns the exit code."""
     _check(arguments)
     failed = {}
-    names, photos = (_annotated if arguments.truth else _found)(arguments, failed)
+    names, photos, of_what = (_annotated if arguments.truth else _found)(arguments, failed)
     look = Look(arguments.margin, arguments.square, arguments.size, arguments.background)
     cutouts = Cutouts(arguments.output, names, look,
                       cutting.class_ids(arguments.category, names))
+    cutouts.forget_earlier()
     for path, image, garments in photos:
         cutouts.add(path, image, garments)
     cutouts.write_tables(failed)
-    print(f"{len(cutouts.rows):,} garments of {cutouts.photos:,} photos, cut out into "
-          f"{arguments.output}; cutouts.csv there lists them.")
     if cutouts.empty:
         print(f"Left out: {cutouts.empty:,} garments whose masks cover no pixel.")
     matching.print_failed(failed)
+    if cutouts.photos and not cutouts.rows and not arguments.truth:
+        print("Nothing of which the detector is sure enough. A lower --min-score may find some.")
+    print(f"{len(cutouts.rows):,} garments of {cutouts.photos:,} photos{of_what}, cut out into "
+          f"{arguments.output}; {CSV} there lists them.")
     return 0 if cutouts.photos else 1
 
 
@@ -119,7 +126,7 @@ def _check(arguments):
 
 
 def _found(arguments, failed):
-    """Class names, and an iterable of (path, image, garments) that the detector found."""
+    """Class names, an iterable of (path, image, garments) that the detector found, and ""."""
     from fashion.cutouts import found_garments
     from fashion.datasets.photos import find_photos, run_detector
 
@@ -127,19 +134,26 @@ def _found(arguments, failed):
     detector, _ = matching.open_detector(arguments, "mask")
     return detector.config.CLASS_NAMES, (
         (path, image, found_garments(raw))
-        for path, image, raw in run_detector(detector, paths, failed))
+        for path, image, raw in run_detector(detector, paths, failed)), ""
 
 
 def _annotated(arguments, failed):
-    """Class names, and an iterable of (path, image, garments) as they are annotated."""
+    """Class names, an iterable of (path, image, garments) as annotated, and of which subsets."""
+    data = common.resolve_dataset(arguments.dataset, arguments.class_attribute)
+    subsets = [arguments.subset] if arguments.subset else [
+        subset for subset in SUBSETS if subset in data.subsets]
+    datasets = [common.load(data, subset) for subset in subsets]
+    photos = (photo for dataset in datasets for photo in _photos_of(dataset, failed))
+    return datasets[0].class_names, photos, f" of {' and '.join(subsets)}"
+
+
+def _photos_of(dataset, failed):
+    """Yields (path, image, garments) as they are annotated, with a progress bar."""
     from tqdm import tqdm
 
     from fashion.cutouts import true_garments
     from fashion.datasets.read_ahead import read_ahead
     from mrcnn.data.images import ImageError
-
-    data = common.resolve_dataset(arguments.dataset, arguments.class_attribute)
-    dataset = common.load(data, arguments.subset)
 
     def read(image_id):
         try:
@@ -147,17 +161,14 @@ def _annotated(arguments, failed):
         except ImageError as error:
             return error
 
-    def photos():
-        looked_at = tqdm(read_ahead(read, dataset.image_ids, ahead=8),
-                         total=dataset.num_images, unit=" photos", disable=None)
-        for image_id, result in enumerate(looked_at):
-            path = dataset.image_info[image_id]["path"]
-            if isinstance(result, ImageError):
-                failed[path] = result
-            else:
-                yield path, *result
-
-    return dataset.class_names, photos()
+    looked_at = tqdm(read_ahead(read, dataset.image_ids, ahead=8),
+                     total=dataset.num_images, unit=" photos", disable=None)
+    for image_id, result in enumerate(looked_at):
+        path = dataset.image_info[image_id]["path"]
+        if isinstance(result, ImageError):
+            failed[path] = result
+        else:
+            yield path, *result
 
 
 class Cutouts:
@@ -180,6 +191,18 @@ class Cutouts:
         self.look, self.class_ids = look, class_ids
         self.rows, self.photos, self.empty = [], 0, 0
         self._taken = set()
+
+    def forget_earlier(self):
+        """Deletes what an earlier run has left here: `index` takes what no table names for photos.
+
+        Raises:
+            ValueError: a cutouts.json that is damaged, or of something else.
+        """
+        from fashion.retrieval.cutout_files import listed
+
+        earlier = list(listed(list(self.folder.glob("*.png"))))
+        for path in [*earlier, self.folder / JSON, self.folder / CSV]:
+            path.unlink(missing_ok=True)
 
     def add(self, path, image, garments):
         """Cuts out the garments of a photo.
@@ -215,11 +238,12 @@ class Cutouts:
         from PIL import Image
 
         from fashion.cutouts import on_ground
+        from mrcnn.files import atomic_path
 
         if self.look.background is not None:
             cutout = on_ground(cutout, self.look.background)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(cutout).save(self.folder / name)
+        with atomic_path(self.folder / name) as temporary:
+            Image.fromarray(cutout).save(temporary, "PNG")
 
     def write_tables(self, failed):
         """Writes cutouts.json and cutouts.csv.
@@ -230,11 +254,11 @@ class Cutouts:
         from mrcnn.files import atomic_path
 
         content = {"cutouts": self.rows,
-                   "failed": [{"photo": str(path), "error": str(reason)}
+                   "failed": [{"photo": str(Path(path).absolute()), "error": str(reason)}
                               for path, reason in failed.items()]}
-        with atomic_path(self.folder / "cutouts.json") as temporary:
+        with atomic_path(self.folder / JSON) as temporary:
             temporary.write_text(json.dumps(content, indent=1), encoding="utf-8")
-        with atomic_path(self.folder / "cutouts.csv") as temporary:
+        with atomic_path(self.folder / CSV) as temporary:
             # With a mark: Excel takes a file without one for its own code page.
             with temporary.open("w", newline="", encoding="utf-8-sig") as file:
                 table = csv.DictWriter(file, COLUMNS)
@@ -255,7 +279,7 @@ def _row(name, path, category, garment, window, shape):
     landmarks = None
     if garment.landmarks is not None:
         landmarks = garment.landmarks.astype(float).round(3).ravel().tolist()
-    return {"file": name, "photo": str(path), "class": category,
+    return {"file": name, "photo": str(path.absolute()), "class": category,
             "score": None if garment.score is None else round(garment.score, 4),
             "width": shape[1], "height": shape[0], "box": coco_box(garment.box_px),
             "window": [x1, y1, x2 - x1, y2 - y1], "landmarks": landmarks}

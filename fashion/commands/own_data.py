@@ -9,18 +9,21 @@ from fashion.datasets.subsets import all_problems
 from mrcnn.data.images import ImageError, read_image
 
 EXAMPLES = 3
+# From here on the table has a row for each class: a column for each would make the lines too long.
+MANY_CLASSES = 8
 BROKEN_PHOTO = "photo cannot be decoded"
+UNTRAINED_CLASS = "class on no training photo: it cannot be learned"
 # Heads that boxes and outlines of any classes can train.
 HEADS = ("box", "mask")
 
 
 def find(path):
-    """Path of a folder or file that is there and is no DeepFashion2; else None.
+    """Path of a folder or file that is no DeepFashion2, though it may not be there; else None.
 
     Args:
         path: of --dataset, or None.
     """
-    if path is None or not Path(path).expanduser().exists():
+    if path is None:
         return None
     path = Path(path).expanduser()
     return None if locate.subsets_present(path) else path
@@ -38,12 +41,24 @@ def describe(found, examples=EXAMPLES):
     for subset, some in found.items():
         counts = some.count_regions()
         rows.append((subset, len(some.photos), sum(counts.values()), *counts.values()))
+    if len(annotations.class_names) >= MANY_CLASSES:
+        rows = list(zip(*rows, strict=True))
     widths = [max(len(str(row[i])) for row in rows) for i in range(len(rows[0]))]
     lines = ["  ".join(f"{value!s:>{width}}" for value, width in zip(row, widths, strict=True))
              for row in rows]
-    problems = all_problems(list(found.values()))
+    problems = find_problems(found)
     odd = f"Odd:\n{problems.summary(examples)}" if problems else "Nothing odd."
     return "\n".join([f"Annotations of the format {annotations.format}:", *lines, odd])
+
+
+def find_problems(found):
+    """`Problems` of a dict of `Annotations`: what the files have, and classes to learn in vain."""
+    problems = all_problems(list(found.values()))
+    counts = found["train"].count_regions() if "train" in found else {}
+    for name, count in counts.items():
+        if not count:
+            problems.add(UNTRAINED_CLASS, name)
+    return problems
 
 
 def find_broken(found, problems):

@@ -65,11 +65,12 @@ class Splashes:
         from PIL import Image
 
         from fashion.datasets.photos import free_name, run_detector
+        from mrcnn.files import atomic_path
 
         for path, image, raw in run_detector(self.detector, paths, self.failed):
             target = self.folder / free_name(path.stem, self._taken)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(self._splash(image, raw)).save(target, quality=92)
+            with atomic_path(target) as temporary:
+                Image.fromarray(self._splash(image, raw)).save(temporary, "JPEG", quality=92)
             self.written += 1
 
     def video(self, path):

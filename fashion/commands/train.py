@@ -144,7 +144,8 @@ def run(arguments):
         augmentation=None if jitter is None else Jitter(**jitter),
         save_every=options["save_every"], keep=options["keep"], watch=options["watch"],
         patience=options["patience"], **_watch(face, validation, options["eval_limit"]))
-    return _say_how_it_ended(face, trainer, data)
+    logs = "" if arguments.logs == common.LOGS else f" --logs={arguments.logs}"
+    return _say_how_it_ended(face, trainer, data, f"--weights=last{logs}")
 
 
 def _is_another(config, before):
@@ -233,7 +234,7 @@ def _check_watch(watch, network, limit, has_validation):
                          f"{', '.join(known)}.")
 
 
-def _say_how_it_ended(face, trainer, data):
+def _say_how_it_ended(face, trainer, data, last):
     progress = trainer.progress
     reason = trainer.stop_reason or "as planned"
     print(f"\nThe end: {reason}, after step {progress.step:,}, epoch {progress.epoch}.")
@@ -241,10 +242,10 @@ def _say_how_it_ended(face, trainer, data):
     if progress.best_epoch:
         print(f"Best epoch: {progress.best_epoch} ({face.run.checkpoint(progress.best_epoch)})")
     if trainer.stop_reason == "interrupted":
-        print("Go on with --weights=last.")
+        print(f"Go on with {last}.")
         return 130
     where = f" --dataset={data.root}" if data.own else ""
-    print(f"Measure it:  python fashion/fashion.py evaluate --weights=last{where}\n"
-          "Use it:      python fashion/fashion.py detect --weights=last --image=FILE\n"
-          "Cut out:     python fashion/fashion.py extract --weights=last --image=DIR")
+    print(f"Measure it:  python fashion/fashion.py evaluate {last}{where}\n"
+          f"Use it:      python fashion/fashion.py detect {last} --image=FILE\n"
+          f"Cut out:     python fashion/fashion.py extract {last} --image=DIR")
     return 0

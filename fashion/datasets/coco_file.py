@@ -16,6 +16,7 @@ from fashion.datasets.photo_files import PhotoCollector
 from fashion.datasets.problems import Problems
 from fashion.datasets.regions import (
     BROKEN_MASK,
+    EMPTY_MASK,
     NO_NUMBERS,
     NO_OBJECTS,
     Annotations,
@@ -25,10 +26,15 @@ from fashion.datasets.regions import (
 )
 
 NO_OUTLINE = "object without an outline: its box is taken"
-NO_BOX = "bbox that is not four numbers: that of the outline is taken"
+NO_BOX = "bbox that is not four numbers, or has no area: not used"
 NOTHING = "object without an outline and without a box: left out"
 NOT_LISTED = "object of a category or of an image that the file does not list: left out"
 OTHER_KEYPOINTS = "keypoints of another number than the first category's: left out"
+# What is read of an object; anything else is kept for writing.
+_ENTRIES = {"id", "image_id", "category_id", "segmentation", "area", "bbox", "iscrowd",
+            "keypoints", "num_keypoints"}
+# Longer numbers that photos are named by do not fit what reads COCO's files.
+_MOST_DIGITS = 15
 
 
 def is_instances(content) -> bool:
@@ -84,12 +90,15 @@ def _region(annotation: dict, image: dict, place: str, problems: Problems) -> Re
     """An object, its class still open, or None, noted, where it has no place."""
     segmentation = annotation.get("segmentation")
     region = Region("", crowd=bool(annotation.get("iscrowd")), place=place,
-                    box_px=_box(annotation, place, problems))
+                    box_px=_box(annotation, place, problems),
+                    notes={name: value for name, value in annotation.items()
+                           if name not in _ENTRIES})
     if isinstance(segmentation, dict):
-        region.rle = _rle(segmentation, _size(image))
-        if region.rle is None:
-            problems.add(BROKEN_MASK, place)
-        return region if region.rle else None
+        region.rle = _rle(segmentation)
+        if region.rle is None or not coco_mask.area(region.rle):
+            problems.add(EMPTY_MASK if region.rle else BROKEN_MASK, place)
+            return None
+        return region
     parts = [outline(part, place, problems) for part in segmentation or ()]
     region.polygons = [part for part in parts if part is not None]
     if region.polygons:
@@ -98,39 +107,64 @@ def _region(annotation: dict, image: dict, place: str, problems: Problems) -> Re
 
 
 def _box(annotation: dict, place: str, problems: Problems):
-    """(y1, x1, y2, x2) px as annotated, or None."""
-    try:
-        x, y, width, height = map(float, annotation.get("bbox") or [np.nan] * 4)
-    except (TypeError, ValueError):
-        problems.add(NO_BOX, place)
+    """(y1, x1, y2, x2) px as annotated, or None, noted where there is one without an area."""
+    if not annotation.get("bbox"):
         return None
+    try:
+        x, y, width, height = map(float, annotation["bbox"])
+    except (TypeError, ValueError, OverflowError):
+        x = y = width = height = np.nan
     box = (y, x, y + height, x + width)
-    return box if np.isfinite(box).all() else None
+    if np.isfinite(box).all() and width > 0 and height > 0:
+        return box
+    problems.add(NO_BOX, place)
+    return None
 
 
 def _boxed(region: Region, place: str, problems: Problems) -> Region | None:
     """The region with its box as its outline."""
-    y1, x1, y2, x2 = region.box_px or (0, 0, 0, 0)
-    problems.add(NO_OUTLINE if y2 > y1 and x2 > x1 else NOTHING, place)
+    problems.add(NO_OUTLINE if region.box_px else NOTHING, place)
+    if region.box_px is None:
+        return None
+    y1, x1, y2, x2 = region.box_px
     region.polygons = [shapes.rectangle(x1, y1, x2 - x1, y2 - y1).astype(np.float32)]
-    return region if y2 > y1 and x2 > x1 else None
+    return region
 
 
-def _rle(code: dict, size: tuple[int, int] | None) -> dict | None:
-    """A compressed run-length code; None where it does not fit a photo of (width, height) px."""
+def _rle(code: dict) -> dict | None:
+    """A compressed run-length code; None where its runs do not fill its size.
+
+    pycocotools does not check that: it returns what happens to stand in memory.
+    """
     try:
         height, width = map(int, code["size"])
         counts = code["counts"]
-        if isinstance(counts, list):
-            is_whole = sum(counts) == height * width
-            code = coco_mask.frPyObjects(code, height, width) if is_whole else None
-        else:
-            text = counts.encode("ascii") if isinstance(counts, str) else counts
-            code = {"size": [height, width], "counts": text}
-            coco_mask.decode(code)
-    except (KeyError, TypeError, ValueError):
+        runs = counts if isinstance(counts, list) else _runs(counts.encode("ascii"))
+        if min(runs) < 0 or sum(runs) != height * width:
+            return None
+        if counts is runs:
+            return coco_mask.frPyObjects({"size": [height, width], "counts": runs}, height, width)
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError):
         return None
-    return code if size in (None, (width, height)) else None
+    return {"size": [height, width], "counts": counts.encode("ascii")}
+
+
+def _runs(text: bytes) -> list[int]:
+    """The runs of a compressed code: five bits a letter, from the third on as differences.
+
+    `rleFrString` of COCO's maskApi.c.
+    """
+    runs, value, shift = [], 0, 0
+    for letter in text:
+        value |= (letter - 48 & 0x1f) << shift
+        shift += 5
+        if letter - 48 & 0x20:
+            continue
+        if letter - 48 & 0x10:
+            value -= 1 << shift
+        runs.append(value + (runs[-2] if len(runs) > 2 else 0))
+        value = shift = 0
+    return runs
 
 
 def _read_keypoints(annotation: dict, count: int, place: str, problems: Problems):
@@ -143,7 +177,7 @@ def _read_keypoints(annotation: dict, count: int, place: str, problems: Problems
         return None
     try:
         return np.array(numbers, np.float32).reshape(count, 3)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         problems.add(NO_NUMBERS, f"{place} keypoints")
         return None
 
@@ -188,16 +222,16 @@ def _annotations(annotations: Annotations, photos, category_ids: dict[str, int],
 
 
 class _Numbers:
-    """Ids of images: the numbers that they are named by ("000012" -> 12), else from 1 on."""
+    """Ids of images: the numbers that they are named by ("000012" -> 12), else the next ones."""
 
     def __init__(self):
-        self._taken = set()
+        self._taken, self._largest = set(), 0
 
     def take(self, stem: str) -> int:
-        number = int(stem) if stem.isdecimal() else 1
-        while number in self._taken:
-            number += 1
+        named = stem.isdecimal() and len(stem) <= _MOST_DIGITS
+        number = int(stem) if named and int(stem) not in self._taken else self._largest + 1
         self._taken.add(number)
+        self._largest = max(self._largest, number)
         return number
 
 

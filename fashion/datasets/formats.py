@@ -8,9 +8,13 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from PIL import Image
+
 from fashion.datasets import coco_file, labelme, mask_folder, via, via3
+from fashion.datasets.photo_files import is_turned
 from fashion.datasets.problems import Problems
 from fashion.datasets.regions import Annotations, Photo, Region, outline, unify_spellings
+from mrcnn.data.images import read_image
 from mrcnn.drawing import outlines
 from mrcnn.files import atomic_path
 
@@ -24,10 +28,18 @@ EXPECTED = ("VIA's JSON (version 1, 2 or 3), COCO's instances, LabelMe's JSON be
 BYTE_ORDER_MARK = "file begins with a UTF-8 byte-order mark: passed over"
 OTHER_JSON = "JSON file without annotations: passed over"
 OTHER_FILE = "further annotation file: passed over"
+BROKEN_FILE = "broken file: passed over with its photo"
 AS_OUTLINE = "mask written as its outline, which this format has: holes are filled"
+CROWD = "crowd written as one object: this format has none"
+LOST_KEYPOINTS = "keypoints not written: this format has none"
+LOST_NOTES = "further entries of an object not written: this format has no place for them"
+TURNED = "photo with an EXIF orientation that may be shown otherwise than its regions: use --copy"
+SAVED_ANEW = "photo with an EXIF orientation: its copy is saved anew, as its regions see it"
 _PROJECTS = {"coco": coco_file, "via1": via, "via2": via, "via3": via3}
 _TO_JSON = {"via1": partial(via.to_json, kind="via1"), "via2": partial(via.to_json, kind="via2"),
             "via3": via3.to_json}
+# JPEG's, of copies of photos with an EXIF orientation.
+_QUALITY = 95
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -57,12 +69,27 @@ def read_as_spelled(path: str | os.PathLike, class_attribute: str | None = None,
     kind, found = find_annotations(path, problems)
     folders = [*folders, *_places(path)]
     if kind == "labelme":
-        reader = labelme.LabelMeReader(folders, problems)
-        for file in found:
-            _explained(reader.add, load_json(file, Problems()), file)
-        return reader.annotations()
+        return _read_labelme(list(found), folders, problems)
     (file, content), = found.items()
     return _explained(_PROJECTS[kind].read, content, file, folders, problems, class_attribute)
+
+
+def _read_labelme(files: list[Path], folders: Sequence[Path], problems: Problems) -> Annotations:
+    """Reads LabelMe's files, but for broken ones.
+
+    Raises:
+        ValueError: all are broken.
+    """
+    reader, errors = labelme.LabelMeReader(folders, problems), []
+    for file in files:
+        try:
+            _explained(reader.add, load_json(file, Problems()), file)
+        except ValueError as error:
+            problems.add(BROKEN_FILE, file.name)
+            errors.append(error)
+    if len(errors) == len(files):
+        raise errors[0]
+    return reader.annotations()
 
 
 def _places(path: Path) -> list[Path]:
@@ -76,7 +103,7 @@ def _explained(read_content, content, file: Path, *arguments):
     """Calls a reader; content that is not built as its format says becomes a ValueError."""
     try:
         return read_content(content, file, *arguments)
-    except (AttributeError, KeyError, TypeError, IndexError) as error:
+    except (ArithmeticError, AttributeError, KeyError, TypeError, IndexError) as error:
         raise ValueError(f"{file} looks like {EXPECTED}, but is not built so: "
                          f"{type(error).__name__} {error}. Write it anew with its tool.") from error
 
@@ -89,19 +116,29 @@ def find_annotations(path: Path, problems: Problems) -> tuple[str, dict[Path, ob
         with photos in them: instead of their content there is None.
 
     Raises:
-        ValueError: there are none, or several that may be meant.
+        ValueError: there are none, or several that may be meant; or a file is broken, and it is
+            not one of LabelMe's many.
     """
-    found, kinds = {}, {}
+    found, kinds, broken = {}, {}, {}
     for file in [path] if path.is_file() else json_files(path):
-        content = load_json(file, problems)
+        try:
+            content = load_json(file, problems)
+        except ValueError as error:
+            broken[file] = error
+            continue
         kind = kind_of(content)
         if kind is None:
             problems.add(OTHER_JSON, file.name)
         else:
             kinds[file], found[file] = kind, None if kind == "labelme" else content
+    is_labelme = set(kinds.values()) == {"labelme"}
+    for file, error in broken.items():
+        if not is_labelme:
+            raise error
+        problems.add(BROKEN_FILE, file.name)
     if not found:
         raise ValueError(f"No annotations at {path}: expected {EXPECTED}.")
-    if set(kinds.values()) == {"labelme"}:
+    if is_labelme:
         return "labelme", found
     file = _choose(list(found), path, problems)
     return kinds[file], {file: found[file]}
@@ -124,6 +161,13 @@ def _choose(files: list[Path], path: Path, problems: Problems) -> Path:
 def json_files(folder: Path) -> list[Path]:
     """JSON files in a folder; without any, those in its subfolders."""
     return visible(folder.glob("*.json")) or visible(folder.glob("*/*.json"))
+
+
+def holds_annotations(folder: Path) -> bool:
+    """Whether a folder, or one in it, has JSON files or masks."""
+    places = [folder, *visible(folder.iterdir())] if folder.is_dir() else []
+    return any(json_files(place) or mask_folder.is_mask_folder(place)
+               for place in places if place.is_dir())
 
 
 def visible(paths: Iterable[Path]) -> list[Path]:
@@ -169,7 +213,8 @@ def write(annotations: Annotations, kind: str, output: str | os.PathLike,
         kind: a key of `FILE_NAMES`.
         output: folder to write to or, for formats of one file, that file (it ends in .json).
         copy: copy the photos beside the annotations, instead of naming where they are. Always for
-            masks, whose photos are found by their place.
+            masks, whose photos are found by their place. A photo with an EXIF orientation is saved
+            anew without it, in the frame of its regions, which all tools then agree on.
 
     Returns:
         What was written, the file or the folder, and what could not be kept.
@@ -184,25 +229,35 @@ def write(annotations: Annotations, kind: str, output: str | os.PathLike,
         output = output / FILE_NAMES[kind]
     folder = output.parent if FILE_NAMES[kind] else output
     folder.mkdir(parents=True, exist_ok=True)
-    photos = _named(annotations.photos, folder, "images" if kind == "masks" else "", copy)
+    photos = _named(annotations.photos, folder, kind, copy, problems)
+    photos = photos if kind == "coco" else _with_losses(photos, problems)
     if kind == "coco":
         with atomic_path(output) as temporary:
             coco_file.write(temporary, annotations, photos)
     elif FILE_NAMES[kind]:
         outlined = [(name, _outlined(photo, problems)) for name, photo in photos]
         _write_json(output, _TO_JSON[kind](outlined))
-    else:
+    elif kind == "labelme":
         for name, photo in photos:
-            _write_beside(folder, name, photo, kind)
+            _write_json(folder / f"{Path(name).stem}.json", labelme.to_json(name, photo))
+    else:
+        (folder / "masks").mkdir(exist_ok=True)
+        file_names = mask_folder.file_names(annotations.class_names, problems)
+        for name, photo in photos:
+            mask_folder.write(folder, name, photo.regions, (photo.height, photo.width), file_names)
     return output, problems
 
 
-def _write_beside(folder: Path, name: str, photo: Photo, kind: str) -> None:
-    """Writes the files of one photo in the formats that have some for each."""
-    if kind == "labelme":
-        _write_json(folder / f"{Path(name).stem}.json", labelme.to_json(name, photo))
-    else:
-        mask_folder.write(folder, name, photo.regions, (photo.height, photo.width))
+def _with_losses(photos: Iterable[tuple[str, Photo]],
+                 problems: Problems) -> Iterator[tuple[str, Photo]]:
+    """The same; notes what only COCO's format has."""
+    for name, photo in photos:
+        for region in photo.regions:
+            for reason, is_lost in ((CROWD, region.crowd), (LOST_NOTES, bool(region.notes)),
+                                    (LOST_KEYPOINTS, region.keypoints is not None)):
+                if is_lost:
+                    problems.add(reason, region.place)
+        yield name, photo
 
 
 def _write_json(file: Path, content) -> None:
@@ -210,20 +265,36 @@ def _write_json(file: Path, content) -> None:
         temporary.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
 
 
-def _named(photos: Sequence[Photo], folder: Path, subfolder: str,
-           copy: bool) -> Iterator[tuple[str, Photo]]:
+def _named(photos: Sequence[Photo], folder: Path, kind: str, copy: bool,
+           problems: Problems) -> Iterator[tuple[str, Photo]]:
     """(name to write, photo), the photos copied to a folder if that is wanted."""
     taken = set()
     for photo in photos:
         name = _free_name(photo.path, taken)
-        if copy or subfolder:
-            target = folder / subfolder / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if not target.exists() or not target.samefile(photo.path):
-                shutil.copyfile(photo.path, target)
-            yield name, photo
+        if copy or kind == "masks":
+            yield name, _copied(photo, folder / ("images" if kind == "masks" else "") / name,
+                                problems)
         else:
+            # COCO counts the pixels as they are stored, the other tools show photos upright.
+            if photo.upright if kind == "coco" else not photo.upright and is_turned(photo.path):
+                problems.add(TURNED, photo.path.name)
             yield _path_from(folder, photo.path), photo
+
+
+def _copied(photo: Photo, target: Path, problems: Problems) -> Photo:
+    """Copies a photo; one with an EXIF orientation as its regions see it, without that."""
+    if target.exists() and target.samefile(photo.path):
+        return photo
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if not is_turned(photo.path):
+        shutil.copyfile(photo.path, target)
+        return photo
+    problems.add(SAVED_ANEW, photo.path.name)
+    with Image.open(photo.path) as image:
+        profile = image.info.get("icc_profile") if image.mode == "RGB" else None
+    Image.fromarray(read_image(photo.path, exif=photo.upright)).save(
+        target, quality=_QUALITY, icc_profile=profile)
+    return replace(photo, path=target, upright=False)
 
 
 def _free_name(path: Path, taken: set[str]) -> str:

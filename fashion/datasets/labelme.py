@@ -88,7 +88,7 @@ class LabelMeReader:
     def _outline(self, shape: dict, kind: str, place: str) -> list[np.ndarray] | None:
         try:
             points = _SHAPES[kind](np.array(shape["points"], float))
-        except (KeyError, TypeError, ValueError, IndexError):
+        except (KeyError, TypeError, ValueError, IndexError, OverflowError):
             self._problems.add(NO_NUMBERS, place)
             return None
         polygon = outline(points, place, self._problems)
@@ -138,6 +138,8 @@ def _read_mask(shape: dict, size) -> dict | None:
         with Image.open(io.BytesIO(base64.b64decode(shape["mask"]))) as image:
             crop = np.asarray(image.convert("L")) > 0
         left, top = np.round(shape["points"][0]).astype(int)
+        crop = crop[max(-top, 0):, max(-left, 0):]
+        left, top = max(left, 0), max(top, 0)
         bitmap = np.zeros((int(size[1]), int(size[0])), bool)
         window = bitmap[top:top + crop.shape[0], left:left + crop.shape[1]]
         window[:] = crop[:window.shape[0], :window.shape[1]]

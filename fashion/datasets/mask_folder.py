@@ -10,7 +10,7 @@
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import cv2
@@ -18,15 +18,23 @@ import numpy as np
 from PIL import Image
 
 from fashion.datasets.photo_files import PhotoCollector, is_photo
+from fashion.datasets.photos import free_name
 from fashion.datasets.problems import Problems
-from fashion.datasets.regions import BROKEN_MASK, ONLY_CLASS, Annotations, Region, classes_of
+from fashion.datasets.regions import (
+    BROKEN_MASK,
+    EMPTY_MASK,
+    ONLY_CLASS,
+    Annotations,
+    Region,
+    classes_of,
+)
 from mrcnn import masks
 
-EMPTY_MASK = "empty mask: left out"
 NOT_LISTED = "pixels of a number that classes.txt has no line for: left out"
 NO_LABELS = "photo without a label picture: left out"
 _NUMBER = re.compile(r"[_\-. ]*\d+$")
-_NOT_IN_FILE_NAMES = re.compile(r'[\\/:*?"<>|]')
+RENAMED = "class whose name no file can have, or another class's file has: called otherwise"
+_NOT_IN_FILE_NAMES = re.compile(r'[\\/:*?"<>|\x00-\x1f]')
 CLASSES = "classes.txt"
 
 
@@ -142,12 +150,32 @@ def _read(path: Path) -> np.ndarray | None:
         return None
 
 
-def write(folder: Path, name: str, regions: list[Region], shape: tuple[int, int]) -> None:
-    """Writes the masks of one photo, which goes to images/NAME, of (height, width) px."""
+def file_names(class_names: Iterable[str], problems: Problems) -> dict[str, str]:
+    """What the files of each class are called, so that no two classes become one."""
+    names, taken = {}, set()
+    for class_name in class_names:
+        # A file that begins with a point is hidden.
+        stem = _NOT_IN_FILE_NAMES.sub("-", class_name).lstrip(". ") or ONLY_CLASS
+        names[class_name] = name = free_name(stem, taken, ending="")
+        if name != class_name:
+            problems.add(RENAMED, f"{class_name!r} as {name!r}")
+    return names
+
+
+def write(folder: Path, name: str, regions: list[Region], shape: tuple[int, int],
+          names: dict[str, str]) -> None:
+    """Writes the masks of one photo.
+
+    Args:
+        folder: of the data set.
+        name: of the photo, which goes to images/NAME.
+        regions: on it.
+        shape: (height, width) px of it.
+        names: those of the classes' files, see `file_names`.
+    """
     counts = {}
     for region in regions:
         counts[region.class_name] = number = counts.get(region.class_name, 0) + 1
-        class_name = _NOT_IN_FILE_NAMES.sub("-", region.class_name)
-        path = folder / "masks" / Path(name).stem / f"{class_name}_{number}.png"
+        path = folder / "masks" / Path(name).stem / f"{names[region.class_name]}_{number}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(region.bitmap(shape)).save(path)

@@ -83,6 +83,9 @@ class OwnDataset(Dataset):
         """Leaves out what has no id, and raises ValueError where nothing is left."""
         if not self._photos:
             raise ValueError("No usable photo: " + annotations.problems.summary())
+        if not annotations.class_names:
+            raise ValueError("No photo has a region that can be used; draw some with an annotation "
+                             f"tool, or see what was left out:\n{annotations.problems.summary()}")
         if not set(names) & set(annotations.class_names):
             raise ValueError(f"Expected garments of the classes {', '.join(names)}, but the data "
                              f"set has {', '.join(annotations.class_names) or 'no classes'}.")
@@ -106,8 +109,12 @@ class OwnDataset(Dataset):
 
     def load_polygons(self, image_id: int) -> list[list[np.ndarray]] | None:
         """Outlines of the regions; None where any of them is a mask."""
-        polygons = [region.polygons for region in self._photos[image_id].regions]
-        return None if any(parts is None for parts in polygons) else polygons
+        outlines = self.load_outlines(image_id)
+        return None if any(parts is None for parts in outlines) else outlines
+
+    def load_outlines(self, image_id: int) -> list[list[np.ndarray] | None]:
+        """Outlines of the regions; of one that is a mask None."""
+        return [region.polygons for region in self._photos[image_id].regions]
 
     def load_mask(self, image_id: int) -> tuple[np.ndarray, np.ndarray]:
         """Bitmaps [height, width, N] bool and class ids [N], negative for crowds."""

@@ -9,7 +9,8 @@ from PIL import Image
 
 from fashion.datasets.photos import ENDINGS
 from fashion.datasets.problems import Problems
-from fashion.datasets.regions import Photo, Region
+from fashion.datasets.regions import BROKEN_MASK, OUTSIDE, Photo, Region, composed
+from mrcnn import masks
 from mrcnn.data.images import ORIENTATION
 
 MISSING = "photo is not there: left out with its regions"
@@ -30,10 +31,15 @@ class PhotoFiles:
         folders: where names start from, the likeliest first. A photo that no name leads to is
             looked for, by its file name alone, in all folders below.
         problems: gets what was odd.
+        prefixes: folders that the file names as those of its photos, as its machine calls them;
+            they come first, but nobody walks through what is below them, perhaps a whole disk.
     """
 
-    def __init__(self, folders: Sequence[Path], problems: Problems):
+    def __init__(self, folders: Sequence[Path], problems: Problems,
+                 prefixes: Sequence[str] = ()):
         self._folders = list(dict.fromkeys(folders))
+        self._likely = [folder / PureWindowsPath(prefix).as_posix()
+                        for prefix in prefixes for folder in self._folders] + self._folders
         self._problems = problems
         self._by_name: dict[str, list[Path]] | None = None
 
@@ -45,10 +51,13 @@ class PhotoFiles:
             size_bytes: of the file, tells photos of one name apart.
         """
         path = PureWindowsPath(written)  # takes slashes of both kinds
-        for folder in self._folders:
-            if written and (folder / path.as_posix()).is_file():
-                return folder / path.as_posix()
+        direct = [folder / path.as_posix() for folder in self._likely
+                  if written and (folder / path.as_posix()).is_file()]
+        if direct and (not _is_size(size_bytes) or direct[0].stat().st_size == size_bytes):
+            return direct[0]
         found = self._named(path.name)
+        if direct:
+            return next((file for file in found if file.stat().st_size == size_bytes), direct[0])
         if not found:
             self._problems.add(MISSING, written)
             return None
@@ -66,8 +75,13 @@ class PhotoFiles:
         """Photos of this file name below the folders; without any, those but for its case."""
         if self._by_name is None:
             self._by_name = _index(self._folders)
-        alike = self._by_name.get(name.casefold(), [])
-        return [file for file in alike if file.name == name] or alike
+        alike = self._by_name.get(composed(name).casefold(), [])
+        return [file for file in alike if composed(file.name) == composed(name)] or alike
+
+
+def _is_size(size_bytes) -> bool:
+    """Whether that is one: VIA has -1 for photos that it was given by their names alone."""
+    return isinstance(size_bytes, int) and size_bytes > 0
 
 
 def is_photo(name: str) -> bool:
@@ -82,7 +96,8 @@ def _index(folders: Sequence[Path]) -> dict[str, list[Path]]:
         for place, _, names in sorted(os.walk(folder)):
             for name in sorted(names):
                 if is_photo(name):
-                    found.setdefault(name.casefold(), {})[Path(place, name).resolve()] = None
+                    alike = found.setdefault(composed(name).casefold(), {})
+                    alike[Path(place, name).resolve()] = None
     return {name: list(paths) for name, paths in found.items()}
 
 
@@ -94,14 +109,16 @@ class PhotoCollector:
         problems: gets what was odd.
         upright: the annotations' tool shows photos as their EXIF orientation says, and counts
             pixels there, as browsers and LabelMe do.
+        prefixes: see `PhotoFiles`.
 
     Attributes:
         photos: those found so far.
     """
 
-    def __init__(self, folders: Sequence[Path], problems: Problems, upright: bool):
+    def __init__(self, folders: Sequence[Path], problems: Problems, upright: bool,
+                 prefixes: Sequence[str] = ()):
         self.photos: list[Photo] = []
-        self._files = PhotoFiles(folders, problems)
+        self._files = PhotoFiles(folders, problems, prefixes)
         self._problems = problems
         self._upright = upright
         self._seen = set()
@@ -142,6 +159,7 @@ class PhotoCollector:
         if frame is None:
             return OTHER_SIZE, None
         width, height = frames[frame]
+        regions = self._on_photo(regions, frames[frame])
         return (None if regions else EMPTY), Photo(path, width, height, regions, upright=frame)
 
     def _choose(self, frames, regions, size):
@@ -151,6 +169,22 @@ class PhotoCollector:
         if size is not None:
             return next((upright for upright in order if frames[upright] == tuple(size)), None)
         return next((upright for upright in order if _inside(regions, frames[upright])), order[0])
+
+    def _on_photo(self, regions, size):
+        """The regions that have something on a photo of (width, height) px."""
+        kept = []
+        for region in regions:
+            if region.rle is not None:
+                reason = None if _fits(region, size) else BROKEN_MASK
+            else:
+                y1, x1, y2, x2 = masks.polygon_extents(region.polygons)
+                is_on = min(x2, y2) > 0 and x1 < size[0] and y1 < size[1]
+                reason = None if is_on else OUTSIDE
+            if reason:
+                self._problems.add(reason, region.place)
+            else:
+                kept.append(region)
+        return kept
 
 
 def _frames(path: Path) -> dict[bool, tuple[int, int]]:
@@ -164,7 +198,18 @@ def _frames(path: Path) -> dict[bool, tuple[int, int]]:
     return frames
 
 
+def is_turned(path: Path) -> bool:
+    """Whether a photo is shown otherwise than it is stored."""
+    return True in _frames(path)
+
+
+def _fits(region: Region, size: tuple[int, int]) -> bool:
+    """Whether a region is no mask, or one of (width, height) px."""
+    return region.rle is None or tuple(region.rle["size"]) == (size[1], size[0])
+
+
 def _inside(regions: Sequence[Region], size: tuple[int, int]) -> bool:
-    """Whether all outlines lie on a photo of (width, height) px, or within a pixel of it."""
+    """Whether all lies on a photo of (width, height) px, outlines perhaps a pixel beside it."""
     corners = [polygon.max(axis=0) for region in regions for polygon in region.polygons or ()]
-    return bool((np.array(corners or [(0, 0)]) <= np.array(size) + 1).all())
+    return (bool((np.array(corners or [(0, 0)]) <= np.array(size) + 1).all())
+            and all(_fits(region, size) for region in regions))

@@ -9,6 +9,7 @@ Coordinates are continuous pixels, (x, y) in polygons and keypoints as on disk, 
 boxes.
 """
 
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -21,8 +22,10 @@ from mrcnn import masks
 
 OTHER_SPELLING = "class is spelled in several ways: the most frequent spelling is taken"
 TOO_FEW_POINTS = "outline of fewer than 3 points: left out"
-NO_NUMBERS = "outline with a coordinate that is no number: left out"
+NO_NUMBERS = "outline with a coordinate that is no number, or a million px away: left out"
 NO_AREA = "outline without an area: left out"
+OUTSIDE = "outline that lies beside its photo: left out"
+EMPTY_MASK = "empty mask: left out"
 NO_CLASS = "region without a class: left out"
 UNKNOWN_SHAPE = "shape that encloses nothing or is unknown: left out"
 BROKEN_MASK = "mask that does not fit its photo or cannot be decoded: left out"
@@ -30,6 +33,9 @@ BROKEN_MASK = "mask that does not fit its photo or cannot be decoded: left out"
 NO_OBJECTS = ("__ignore__", "_background_")
 # The class of all regions of a file that names none.
 ONLY_CLASS = "object"
+_FARTHEST_PX = 1e6
+# Outlines all of whose points are nearer to one line enclose nothing.
+_THINNEST_PX = 1e-3
 
 
 @dataclass(slots=True)
@@ -44,7 +50,7 @@ class Region:
         keypoints: [K, (x, y, v)] float32 px, or None.
         crowd: it is a group of many uncounted objects.
         place: where it stands in its file, for messages.
-        notes: further entries of the object in a COCO file, such as its "style".
+        notes: further entries that the object has in a COCO file, such as its "style".
     """
 
     class_name: str
@@ -124,7 +130,7 @@ def outline(points, place: str, problems: Problems) -> np.ndarray | None:
     """A polygon [vertices, (x, y)] float32 px, or None, noted, where it encloses nothing."""
     try:
         polygon = np.asarray(points, np.float32).reshape(-1, 2)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         problems.add(NO_NUMBERS, place)
         return None
     reason = _fault(polygon)
@@ -137,24 +143,31 @@ def outline(points, place: str, problems: Problems) -> np.ndarray | None:
 def _fault(polygon: np.ndarray) -> str | None:
     if len(polygon) < 3:
         return TOO_FEW_POINTS
-    if not np.isfinite(polygon).all():
+    if not (np.abs(polygon) < _FARTHEST_PX).all():
         return NO_NUMBERS
-    sides = polygon.max(axis=0) - polygon.min(axis=0)
-    return None if sides.min() > 0 else NO_AREA
+    return NO_AREA if _thickness(polygon) < _THINNEST_PX else None
+
+
+def _thickness(polygon: np.ndarray) -> float:
+    """Farthest that a point is from the line through the first point and the one farthest off."""
+    x, y = (polygon - polygon[0]).astype(np.float64).T
+    lengths = np.hypot(x, y)
+    far = int(lengths.argmax())
+    return float(np.abs(x * y[far] - y * x[far]).max() / max(lengths[far], _THINNEST_PX))
 
 
 def unify_spellings(all_annotations: Sequence[Annotations]) -> None:
     """Gives classes whose names differ in case or in blanks around them one name, in place.
 
-    The most frequent spelling in all of them stands, so that the classes of a training and of a
-    validation set agree.
+    Accented letters, which may be coded in two ways, are coded in one. The most frequent spelling
+    in all of them stands, so that the classes of a training and of a validation set agree.
     """
     found = Counter(region.class_name for annotations in all_annotations
                     for photo in annotations.photos for region in photo.regions)
     names = {name for annotations in all_annotations for name in annotations.class_names}
     chosen = {}
     for name in sorted(names, key=lambda name: (found[name], name)):
-        chosen[_key(name)] = name.strip()
+        chosen[_key(name)] = composed(name.strip())
     for annotations in all_annotations:
         annotations.class_names = tuple(dict.fromkeys(
             chosen[_key(name)] for name in annotations.class_names))
@@ -165,10 +178,15 @@ def unify_spellings(all_annotations: Sequence[Annotations]) -> None:
 def _rename(photo: Photo, chosen: dict[str, str], problems: Problems) -> None:
     for region in photo.regions:
         name = chosen[_key(region.class_name)]
-        if name != region.class_name:
+        if name != composed(region.class_name):
             problems.add(OTHER_SPELLING, f"{region.place} {region.class_name!r} is {name!r}")
-            region.class_name = name
+        region.class_name = name
 
 
 def _key(name: str) -> str:
-    return name.strip().casefold()
+    return composed(name).strip().casefold()
+
+
+def composed(name: str) -> str:
+    """The name with accented letters as single characters: a Mac codes them as two."""
+    return unicodedata.normalize("NFC", name)

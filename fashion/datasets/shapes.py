@@ -7,6 +7,8 @@ import numpy as np
 # A polygon stays so near to the curve that it stands for.
 _TOLERANCE_PX = 0.05
 _FEWEST_VERTICES = 16
+# Of a larger radius, which no photo has, fewer vertices would do.
+_LARGEST_PX = 1e6
 
 
 def rectangle(x: float, y: float, width: float, height: float) -> np.ndarray:
@@ -20,7 +22,7 @@ def ellipse(x: float, y: float, radius_x: float, radius_y: float,
 
     The vertices lie on the curve, at most 0.05 px of which are cut off between two of them.
     """
-    largest = max(abs(radius_x), abs(radius_y), _TOLERANCE_PX)
+    largest = min(max(abs(radius_x), abs(radius_y), _TOLERANCE_PX), _LARGEST_PX)
     step = 2 * math.acos(1 - _TOLERANCE_PX / largest)
     angles = np.linspace(0, 2 * np.pi, max(_FEWEST_VERTICES, math.ceil(2 * np.pi / step)),
                          endpoint=False)

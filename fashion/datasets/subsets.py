@@ -1,17 +1,19 @@
 """Training and validation data of a data set of one's own, however its folders are laid out.
 
     DIR/train, DIR/val          each with photos and annotations of any format
-    DIR/annotations/*train*.json, *val*.json     and photos anywhere below (COCO's own layout)
+    DIR/annotations/*train*.json, *val*.json     and photos anywhere below (COCO's own layout);
+                                train and val are whole words: trainers.json is neither
     DIR                         photos and annotations: a seeded share of the photos is set aside
 """
 
 import hashlib
 import os
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from fashion.datasets import formats, locate, mask_folder
+from fashion.datasets import formats, mask_folder
 from fashion.datasets.problems import Problems
 from fashion.datasets.regions import Annotations, unify_spellings
 
@@ -20,28 +22,14 @@ WHOLE = "all"
 # Share of the photos of a data set without subsets that validate, and what draws them.
 VALIDATION_SHARE = 0.2
 SPLIT_SEED = 1
+OTHER_FILE = "JSON file beside those of training and validation: passed over"
 _FOLDERS = {"train": ("train", "training"), "validation": ("val", "validation", "valid")}
 
 
-def find_format(root: str | os.PathLike) -> str:
-    """Format of a data set: "deepfashion2", "masks" or one of `formats.kind_of`.
-
-    Raises:
-        ValueError: there is no data set.
-    """
-    root = Path(root)
-    if root.is_dir() and locate.subsets_present(root):
-        return "deepfashion2"
-    place = next(iter(find_subsets(root).values()))[0]
-    if place.is_dir() and mask_folder.is_mask_folder(place):
-        return "masks"
-    return formats.find_annotations(place, Problems())[0]
-
-
-def find_subsets(root: Path) -> dict[str, tuple[Path, list[Path]]]:
+def find_subsets(root: Path, problems: Problems) -> dict[str, tuple[Path, list[Path]]]:
     """Where the subsets are, as {subset: (file or folder to read, folders of its photos)}.
 
-    The only key is `WHOLE` where there are none.
+    The only key is `WHOLE` where there are none. Files that are passed over are noted.
 
     Raises:
         ValueError: no such file or folder.
@@ -52,7 +40,7 @@ def find_subsets(root: Path) -> dict[str, tuple[Path, list[Path]]]:
              for folder in _annotated_folders(root, subset)[:1]}
     if root.is_dir() and not found:
         found = {subset: (file, _photo_folders(root, file, subset))
-                 for subset, file in _split_files(root).items()}
+                 for subset, file in _split_files(root, problems).items()}
     return found or {WHOLE: (root, [])}
 
 
@@ -63,23 +51,33 @@ def _annotated_folders(root: Path, subset: str) -> list[Path]:
             if mask_folder.is_mask_folder(folder) or formats.json_files(folder)]
 
 
-def _split_files(root: Path) -> dict[str, Path]:
+def _split_files(root: Path, problems: Problems) -> dict[str, Path]:
     """COCO's files of the subsets, in annotations/ or in the folder itself.
 
-    Of several for one subset those of instances count: COCO has captions and persons beside them.
+    Of several for one subset that of instances counts: COCO has captions and persons beside it.
+    Without one that does, the names do not mean subsets.
     """
     for folder in (root / "annotations", root):
-        found = {subset: _of_instances([file for file in formats.visible(folder.glob("*.json"))
-                                        if _FOLDERS[subset][0] in file.stem.casefold()])
-                 for subset in SUBSETS}
-        if any(found.values()):
-            return {subset: file for subset, file in found.items() if file}
+        named = {file: _subsets_named(file.stem) for file in formats.visible(folder.glob("*.json"))}
+        found = {subset: _of_instances([file for file in named if named[file] == [subset]])
+                 for subset in SUBSETS if [subset] in named.values()}
+        if found and all(found.values()):
+            for file in (file for file in named if len(named[file]) != 1):
+                problems.add(OTHER_FILE, file.name)
+            return found
     return {}
 
 
+def _subsets_named(stem: str) -> list[str]:
+    """Subsets whose names are words of a file's name, digits aside."""
+    words = set(re.split(r"[\W_\d]+", stem.casefold()))
+    return [subset for subset in SUBSETS if words & set(_FOLDERS[subset])]
+
+
 def _of_instances(files: list[Path]) -> Path | None:
-    preferred = [file for file in files if file.stem.startswith("instances")]
-    return next(iter(preferred or files), None)
+    """The only file, or the only one of instances."""
+    preferred = [file for file in files if file.stem.startswith("instances")] or files
+    return preferred[0] if len(preferred) == 1 else None
 
 
 def _photo_folders(root: Path, file: Path, subset: str) -> list[Path]:
@@ -101,13 +99,24 @@ def read_sources(root: str | os.PathLike,
     Raises:
         ValueError: see `formats.read`.
     """
-    sources = {subset: formats.read_as_spelled(place, class_attribute, folders)
-               for subset, (place, folders) in find_subsets(Path(root)).items()}
+    root, noted = Path(root), Problems()
+    places = find_subsets(root, noted)
+    sources = _read_places(places, class_attribute)
+    if root.is_dir() and any(source.format == "labelme" and places[subset][0].is_file()
+                             for subset, source in sources.items()):
+        # LabelMe's files are named as their photos, whatever these are called: train_1.json.
+        noted, sources = Problems(), _read_places({WHOLE: (root, [])}, class_attribute)
+    next(iter(sources.values())).problems.extend(noted)
     unify_spellings(list(sources.values()))
     names = tuple(dict.fromkeys(
         name for annotations in sources.values() for name in annotations.class_names))
     return {subset: replace(annotations, class_names=names)
             for subset, annotations in sources.items()}
+
+
+def _read_places(places, class_attribute) -> dict[str, Annotations]:
+    return {subset: formats.read_as_spelled(place, class_attribute, folders)
+            for subset, (place, folders) in places.items()}
 
 
 def read_subsets(root: str | os.PathLike, class_attribute: str | None = None,

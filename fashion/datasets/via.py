@@ -57,7 +57,9 @@ def read(content: dict, file: Path, folders: Sequence[Path], problems: Problems,
     drawn = [_draw(entry, options, problems) for entry in entries]
     attribute = find_attribute([each for some in drawn for each in some], class_attribute, file,
                                problems)
-    collector = PhotoCollector([file.parent, *folders], problems, upright=True)
+    core = (content.get("_via_settings") or {}).get("core") or {}
+    collector = PhotoCollector([file.parent, *folders], problems, upright=True,
+                               prefixes=[core.get("default_filepath") or ""])
     for entry, some in zip(entries, drawn, strict=True):
         collector.add(str(entry["filename"]), to_regions(some, attribute, problems),
                       size_bytes=entry.get("size"))
@@ -71,6 +73,9 @@ def _draw(entry: dict, options: dict, problems: Problems) -> list[Drawn]:
     drawn = []
     for number, region in numbered:
         place = f"{entry['filename']} region {number}"
+        if not isinstance(region, dict):
+            problems.add(UNKNOWN_SHAPE, f"{place} {region}")
+            continue
         polygon = _polygon(region.get("shape_attributes") or {}, place, problems)
         if polygon is not None:
             attributes = region.get("region_attributes") or {}
@@ -82,7 +87,7 @@ def _polygon(shape: dict, place: str, problems: Problems) -> np.ndarray | None:
     name = shape.get("name")
     try:
         points = _SHAPES[name](shape) if name in _SHAPES else None
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         problems.add(NO_NUMBERS, f"{place} {name}")
         return None
     if points is None:

@@ -54,13 +54,18 @@ def read(content: dict, file: Path, folders: Sequence[Path], problems: Problems,
     names = _photo_names(content, problems)
     drawn = {view: [] for view in names}
     for key, metadata in content["metadata"].items():
+        if not isinstance(metadata, dict):
+            problems.add(UNKNOWN_SHAPE, f"{file.name} metadata {key} {metadata}")
+            continue
         view = str(metadata.get("vid"))
         if view in drawn and metadata.get("xy"):
             region = _draw(metadata, f"{names[view]} region {key}", content, problems)
             drawn[view] += [region] if region else []
     attribute = find_attribute([each for some in drawn.values() for each in some],
                                class_attribute, file, problems)
-    collector = PhotoCollector([file.parent, *folders], problems, upright=True)
+    places = ((content.get("config") or {}).get("file") or {}).get("loc_prefix") or {}
+    collector = PhotoCollector([file.parent, *folders], problems, upright=True,
+                               prefixes=[place for place in places.values() if place])
     for view, some in drawn.items():
         collector.add(names[view], to_regions(some, attribute, problems))
     return Annotations(collector.photos, classes_of(collector.photos), "via3", problems)
@@ -91,7 +96,7 @@ def _draw(metadata: dict, place: str, content: dict, problems: Problems) -> Draw
         return None
     try:
         points = _SHAPES[shape](*numbers)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         problems.add(NO_NUMBERS, place)
         return None
     polygon = outline(points, place, problems)

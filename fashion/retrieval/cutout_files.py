@@ -53,7 +53,7 @@ def class_names(files: Iterable[CutoutFile]) -> tuple[str, ...]:
 
 def _read(folder):
     return read_json(
-        folder / FILE, "Run extract again, or delete it: the pictures then count as photos.",
+        folder / FILE, "Delete it and run extract again; without it the pictures count as photos.",
         lambda content: [CutoutFile(folder / row["file"], row["class"], _box_px(row))
                          for row in content["cutouts"]])
 

@@ -126,7 +126,7 @@ def test_a_data_set_without_a_usable_image_is_of_no_use(tmp_path, capsys, damage
 def test_no_data_set_says_what_was_looked_for(tmp_path, capsys):
     assert run("--dataset", tmp_path / "nowhere") == 1
     error = capsys.readouterr().err
-    assert "no such folder" in error and "train/image" in error and "github.com" in error
+    assert "no file or folder" in error and "VIA" in error and "train/image" in error
 
 
 def test_images_without_annotations_of_the_test_set(root, capsys):

@@ -71,3 +71,24 @@ def test_deepfashion2_as_its_authors_convert_it(tmp_path):
     assert sum(first["keypoints"][:start]) == 0
     assert third["image_id"] == 2
     assert len(COCO(tmp_path / "set.json").getAnnIds(catIds=[13])) == 1
+
+
+@pytest.mark.parametrize("to", ["labelme", "masks", "via"])
+def test_old_and_new_annotations_are_not_mixed(tmp_path, to):
+    for subset in ("train", "val"):
+        formats.write(annotations(tmp_path / "photos"), "labelme", tmp_path / "set" / subset)
+    arguments = [f"--dataset={tmp_path / 'set'}", f"--to={to}", f"--output={tmp_path / 'out'}"]
+    convert(*arguments)
+    with pytest.raises(ValueError, match="out holds annotations or masks already.*without any"):
+        convert(*arguments, "--subset=train")
+    with pytest.raises(ValueError, match="set holds annotations"):
+        convert(*arguments[:2], f"--output={tmp_path / 'set'}")
+
+
+def test_the_data_set_is_not_written_over(tmp_path):
+    file, _ = formats.write(annotations(tmp_path / "photos"), "coco", tmp_path / "set")
+    before = file.read_bytes()
+    for dataset in (file, file.parent):
+        with pytest.raises(ValueError, match="is a file of the data set itself: give another"):
+            convert(f"--dataset={dataset}", "--to=via", f"--output={file}")
+    assert file.read_bytes() == before

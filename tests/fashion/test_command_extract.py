@@ -3,6 +3,8 @@
 import argparse
 import csv
 import json
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from PIL import Image
 
 from fashion.categories import by_id
 from fashion.commands import extract, matching
+from fashion.datasets.sample.album import write_album
 from tests.fashion.command_files import photo_folder, weights_file
 from tests.fashion.made_sample import made_sample
 from tests.fashion.one_garment import OneGarment
@@ -46,6 +49,7 @@ def test_what_is_found_is_cut_out_and_listed(tmp_path, capsys):
     assert turned["box"] == turned["window"] == [10, 15, 20, 30] and turned["landmarks"] is None
     assert np.asarray(Image.open(output / turned["file"])).shape == (30, 20, 4)
     assert [entry["photo"] for entry in content["failed"]] == [str(photos / "cut.jpg")]
+    assert not list(output.glob(".*")), "unfinished files"
     said = capsys.readouterr().out
     assert "6 garments of 6 photos" in said and "Left out" in said and "cut.jpg" in said
 
@@ -65,7 +69,8 @@ def test_the_look_for_a_second_model(tmp_path):
 def test_annotated_garments_with_their_landmarks(tmp_path):
     dataset = made_sample(tmp_path / "data", 3, seed=5)
     output = tmp_path / "out"
-    assert call("--truth", "--dataset", tmp_path / "data", "--output", output) == 0
+    assert call("--truth", "--dataset", tmp_path / "data", "--subset", "train",
+                "--output", output) == 0
     content, table = read_tables(output)
     truth = [(image_id, i) for image_id in dataset.image_ids
              for i in range(len(dataset.load_boxes(image_id)))]
@@ -84,6 +89,73 @@ def test_annotated_garments_with_their_landmarks(tmp_path):
         x, y, width, height = row["window"]
         photo = dataset.load_image(image_id)
         np.testing.assert_array_equal(cutout[..., :3], photo[y:y + height, x:x + width])
+
+
+@pytest.mark.parametrize("subset, said", [(None, "train and validation"), ("train", "train"),
+                                          ("validation", "validation")])
+def test_annotated_garments_of_all_subsets_or_of_one(tmp_path, capsys, subset, said):
+    write_album(tmp_path / "data", "via2", 6, validation=0.5)
+    words = ["--subset", subset] if subset else []
+    assert call("--truth", "--dataset", tmp_path / "data", "--output", tmp_path / "out",
+                *words) == 0
+    rows = read_tables(tmp_path / "out")[0]["cutouts"]
+    folders = {Path(row["photo"]).parent.name for row in rows}
+    assert folders == {"val" if name == "validation" else name for name in said.split(" and ")}
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert f"{3 * len(folders)} photos of {said}, cut out" in last
+
+
+def test_what_an_earlier_run_has_cut_out_is_gone_and_nothing_else(tmp_path):
+    photos, output = photo_folder(tmp_path / "photos"), tmp_path / "out"
+    call("--image", photos, "--output", output)
+    Image.new("RGB", (9, 9)).save(output / "mine.png")
+    call("--image", photos / "turned.jpg", "--output", output)
+    assert {path.name for path in output.glob("*.png")} == {"turned_1_trousers.png", "mine.png"}
+    other = tmp_path / "other"
+    other.mkdir()
+    Image.new("RGB", (9, 9)).save(other / "mine.png")
+    (other / "cutouts.json").write_text("[1]")
+    with pytest.raises(ValueError, match="cutouts.json"):
+        call("--image", photos, "--output", other)
+    assert (other / "cutouts.json").read_text() == "[1]" and (other / "mine.png").exists()
+
+
+def test_a_full_disk_leaves_no_half_picture(tmp_path, monkeypatch):
+    def save(image, path, *words, **more):
+        path.write_bytes(b"half a picture")
+        raise OSError("the disk is full")
+
+    photo = photo_folder(tmp_path / "photos") / "rgb.jpg"
+    monkeypatch.setattr(Image.Image, "save", save)
+    with pytest.raises(OSError, match="full"):
+        call("--image", photo, "--output", tmp_path / "out")
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_tables_name_photos_wherever_one_reads_them(tmp_path, monkeypatch):
+    photos = photo_folder(tmp_path / "photos")
+    monkeypatch.chdir(tmp_path)
+    call("--image", "photos", "--output", "out")
+    content, table = read_tables(tmp_path / "out")
+    assert {row["photo"] for row in table} == {row["photo"] for row in content["cutouts"]}
+    assert str(photos / "turned.jpg") in {row["photo"] for row in table}
+    assert content["failed"][0]["photo"] == str(photos / "cut.jpg")
+
+
+def test_nothing_found_is_said(tmp_path, monkeypatch, capsys):
+    class Blind(OneGarment):
+        def predict(self, images):
+            for raw in super().predict(images):
+                yield replace(raw, boxes_px=raw.boxes_px[:0], class_ids=raw.class_ids[:0],
+                              scores=raw.scores[:0], mask_probs=raw.mask_probs[:0])
+
+    photo = photo_folder(tmp_path / "photos") / "rgb.jpg"
+    words = "--image", photo, "--output", tmp_path / "out"
+    call(*words)
+    assert "--min-score" not in capsys.readouterr().out
+    monkeypatch.setattr(matching, "open_detector", lambda arguments, head: (Blind(), None))
+    assert call(*words) == 0
+    assert "--min-score" in capsys.readouterr().out
 
 
 def test_only_some_categories(tmp_path):

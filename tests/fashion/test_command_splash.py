@@ -43,6 +43,18 @@ def test_photos(tmp_path, capsys):
     assert "cut.jpg" in capsys.readouterr().out
 
 
+def test_a_full_disk_leaves_no_half_picture(tmp_path, monkeypatch):
+    def save(image, path, *words, **more):
+        path.write_bytes(b"half a picture")
+        raise OSError("the disk is full")
+
+    photo = photo_folder(tmp_path / "photos") / "rgb.jpg"
+    monkeypatch.setattr(Image.Image, "save", save)
+    with pytest.raises(OSError, match="full"):
+        call("--image", photo, "--output", tmp_path / "out")
+    assert not list((tmp_path / "out").iterdir())
+
+
 def test_a_video_and_a_file_that_is_none(tmp_path, capsys):
     write_video(tmp_path / "walk.mp4", itertools.repeat(RED, 9), 12.5)
     (tmp_path / "broken.mp4").write_bytes(b"no video" * 99)

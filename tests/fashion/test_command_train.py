@@ -115,14 +115,16 @@ def trained(logs):
         return path.parent, weights.read_metadata(path)["config"], file[MAPS][()]
 
 
-def test_landmarks_train_as_parts_and_then_each_by_itself(logs, monkeypatch):
+def test_landmarks_train_as_parts_and_then_each_by_itself(logs, monkeypatch, capsys):
     load, loaded = common.load, []
-    monkeypatch.setattr(common, "load", lambda *words: loaded.append(load(*words)) or loaded[-1])
+    monkeypatch.setattr(common, "load", lambda *words, **more: loaded.append(
+        load(*words, **more)) or loaded[-1])
     first, saved, parts = trained(logs)
     assert saved["LANDMARK_GROUPS"] == list(LANDMARK_GROUPS) and parts.shape[2] == NUM_GROUPS
     words = ["train", "--weights=last", f"--logs={logs}", "--landmarks=own", "--rate=1e-12",
              "--debug"]
     assert fashion.main(words) == 0
+    assert capsys.readouterr().out.count(f"--weights=last --logs={logs}") == 3, "what to do next"
     second, saved, own = trained(logs)
     assert second != first, "the second step has a schedule of its own"
     assert saved["LANDMARK_GROUPS"] is None

@@ -6,9 +6,12 @@ import pytest
 
 from fashion import cutouts
 from fashion.categories import by_id
+from fashion.datasets.own import OwnDataset
+from fashion.datasets.regions import Annotations, Photo, Region
 from mrcnn import masks
 from mrcnn.detection import Raw
 from tests.fashion.made_sample import made_sample
+from tests.fashion.own_photos import SQUARE, save_photo
 from tests.fashion.rectangles import Rectangles
 
 SHAPE = (150, 120)
@@ -166,6 +169,24 @@ def test_annotated_garments_of_polygons_and_bitmaps(bitmaps):
         [10, 20, 40, 60], [50, 20, 90, 80]]
     coverage = garments[1].coverage((45, 10, 60, 30))
     assert coverage[5:, 10:].min() == 1 and coverage.sum() == 100
+
+
+def test_a_mask_on_the_photo_leaves_outlines_their_soft_edges(tmp_path):
+    bitmap = np.zeros((60, 80), bool)
+    bitmap[5:25, 5:25] = True
+    slanted = SQUARE + np.array([(0.5, 0.5), (0.25, 0), (0, 0.5), (0, 0)], np.float32)
+    photo = Photo(save_photo(tmp_path / "a.jpg"), 80, 60, [
+        Region("top", rle=masks.to_rle(bitmap), crowd=True), Region("top", [slanted]),
+        Region("bag", rle=masks.to_rle(bitmap))])
+    dataset = OwnDataset()
+    dataset.add(Annotations([photo], ("top", "bag"), "coco"))
+    dataset.prepare()
+    top, bag = cutouts.true_garments(dataset, 0)
+    whole = (0, 0, 60, 80)
+    np.testing.assert_array_equal(top.coverage(whole), masks.rasterise([slanted], whole, (60, 80)))
+    assert len(np.unique(top.coverage(whole))) > 5
+    np.testing.assert_array_equal(bag.coverage(whole), bitmap)
+    assert (top.class_id, bag.class_id) == (1, 2)
 
 
 def test_landmarks_are_those_of_the_garments_category(tmp_path):

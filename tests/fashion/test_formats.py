@@ -4,11 +4,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from pycocotools.coco import COCO
 
 from fashion.datasets import formats, photo_files
 from fashion.datasets.problems import Problems
-from tests.fashion.own_photos import annotations, polygon_region, save_json, save_photo, via
+from fashion.datasets.regions import Annotations, Photo, Region
+from mrcnn.data.images import read_image
+from tests.fashion.own_photos import (
+    SQUARE,
+    annotations,
+    polygon_region,
+    save_json,
+    save_photo,
+    via,
+)
 
 WRITERS = ("coco", "via1", "via2", "via3", "labelme", "masks")
 
@@ -171,3 +181,61 @@ def test_byte_order_mark(tmp_path):
     assert read.count_regions() == {"top": 1}
     assert read.problems.counts == {formats.BYTE_ORDER_MARK: 1}
     assert formats.load_json(file, Problems())
+
+
+def turned(folder, orientation, upright):
+    """A square photo, white but for its black upper left quarter as its region sees it."""
+    path = folder / "a.png"
+    folder.mkdir(parents=True, exist_ok=True)
+    pixels = np.full((80, 80, 3), 255, np.uint8)
+    pixels[:40, :40] = 0
+    image = Image.fromarray(pixels)
+    if upright:
+        image = image.transpose({2: Image.Transpose.FLIP_LEFT_RIGHT,
+                                 3: Image.Transpose.ROTATE_180,
+                                 6: Image.Transpose.ROTATE_90}[orientation])
+    exif = image.getexif()
+    exif[0x0112] = orientation
+    image.save(path, exif=exif)
+    corner = np.array([(2, 2), (38, 2), (38, 38), (2, 38)], np.float32)
+    photo = Photo(path, 80, 80, [Region("top", [corner])], upright)
+    return Annotations([photo], ("top",), "test")
+
+
+@pytest.mark.parametrize("upright", [False, True])
+@pytest.mark.parametrize("orientation", [2, 3, 6])
+@pytest.mark.parametrize("kind", WRITERS)
+def test_copies_of_turned_photos_lie_as_their_regions(tmp_path, kind, orientation, upright):
+    written = turned(tmp_path / "photos", orientation, upright)
+    _, lost = formats.write(written, kind, tmp_path / "out", copy=True)
+    assert lost.counts == {formats.SAVED_ANEW: 1}
+    (photo,) = formats.read(tmp_path / "out").photos
+    for exif in (False, True):  # any tool sees the same
+        assert read_image(photo.path, exif=exif)[photo.regions[0].bitmap((80, 80))].max() == 0
+
+
+@pytest.mark.parametrize("kind, upright, odd", [
+    ("coco", True, True), ("coco", False, False), ("via2", True, False), ("via2", False, True),
+    ("labelme", False, True)])
+def test_turned_photos_that_are_not_copied_are_named(tmp_path, kind, upright, odd):
+    _, lost = formats.write(turned(tmp_path / "photos", 3, upright), kind, tmp_path / "out")
+    assert lost.places(formats.TURNED) == ["a.png"] * odd
+
+
+@pytest.mark.parametrize("kind", WRITERS)
+def test_what_only_coco_has_is_named(tmp_path, kind):
+    region = Region("top", [SQUARE], keypoints=np.ones((2, 3), np.float32), crowd=True,
+                    place="a.jpg region 0", notes={"style": 1})
+    photo = Photo(save_photo(tmp_path / "a.jpg"), 80, 60, [region])
+    written = Annotations([photo], ("top",), "test", keypoint_names=("1", "2"))
+    _, lost = formats.write(written, kind, tmp_path / "out")
+    reasons = [formats.CROWD, formats.LOST_NOTES, formats.LOST_KEYPOINTS]
+    assert lost.counts == ({} if kind == "coco" else dict.fromkeys(reasons, 1))
+
+
+def test_broken_json_beside_a_project_is_no_small_matter(tmp_path):
+    save_photo(tmp_path / "a.jpg")
+    save_json(tmp_path / "old.json", via(polygon_region(name="top")))
+    (tmp_path / "via_project.json").write_text("{", encoding="utf-8")
+    with pytest.raises(ValueError, match="via_project.json.*breaks at line 1"):
+        formats.read(tmp_path)

@@ -98,3 +98,27 @@ def test_the_photo_is_found_by_a_path_of_windows(tmp_path, path):
     (photo,) = formats.read(tmp_path / "labels").photos
     assert photo.path.samefile(
         tmp_path / ("photos" if path.startswith("..") else "labels") / "a.jpg")
+
+
+def test_a_broken_file_among_many_is_passed_over(tmp_path):
+    (tmp_path / "b.json").write_text("{", encoding="utf-8")
+    save_json(tmp_path / "c.json", content(None))
+    annotations = read(tmp_path, shape())
+    assert annotations.count_regions() == {"top": 1}
+    assert annotations.problems.counts == {formats.BROKEN_FILE: 2}
+
+
+@pytest.mark.parametrize("text, reason", [("{", "breaks at line 1"), (
+    '{"shapes": [null], "imagePath": "a.jpg"}', "not built so")])
+def test_all_files_broken(tmp_path, text, reason):
+    for name in ("a.json", "b.json"):
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    with pytest.raises(ValueError, match=f"a.json.*{reason}"):
+        formats.read(tmp_path)
+
+
+def test_a_mask_that_begins_beside_the_photo_is_cut(tmp_path):
+    crop = np.array([[1, 1, 1], [0, 1, 0], [0, 1, 1]], bool)
+    annotations = read(tmp_path, shape([(-1, -2), (1, 0)], "mask", mask=mask_text(crop)))
+    found = annotations.photos[0].regions[0].bitmap((HEIGHT, WIDTH))
+    np.testing.assert_array_equal(np.argwhere(found), [(0, 0), (0, 1)])

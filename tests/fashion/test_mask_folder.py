@@ -5,8 +5,15 @@ import pytest
 from PIL import Image
 
 from fashion.datasets import formats, mask_folder
-from fashion.datasets.regions import BROKEN_MASK
-from tests.fashion.own_photos import HEIGHT, WIDTH, save_photo
+from fashion.datasets.regions import (
+    BROKEN_MASK,
+    EMPTY_MASK,
+    Annotations,
+    Photo,
+    Region,
+    classes_of,
+)
+from tests.fashion.own_photos import HEIGHT, SQUARE, WIDTH, save_photo
 
 
 def save_mask(path, *boxes, value=255, shape=(HEIGHT, WIDTH)):
@@ -30,7 +37,7 @@ def test_one_picture_for_each_object(tmp_path):
     assert annotations.count_regions() == {"rain boots": 1, "top": 2}
     assert [region.box().tolist() for region in annotations.photos[0].regions] == [
         [40, 50, 50, 60], [5, 5, 20, 30], [30, 5, 50, 30]]
-    assert annotations.problems.counts == {BROKEN_MASK: 2, mask_folder.EMPTY_MASK: 1}
+    assert annotations.problems.counts == {BROKEN_MASK: 2, EMPTY_MASK: 1}
 
 
 @pytest.mark.parametrize("lines", [["top", "bag"], ["_background_", "top", "bag"]])
@@ -58,3 +65,23 @@ def test_a_folder_for_each_photo(tmp_path):
     annotations = formats.read(tmp_path)
     assert annotations.count_regions() == {"object": 4}
     assert [photo.path.name for photo in annotations.photos] == ["4a1.png", "9f0.png"]
+
+
+def test_classes_whose_names_no_file_can_have(tmp_path):
+    names = ["a/b", "a:b", ".dot", "a-b", "..", "size 12"]
+    photo = Photo(save_photo(tmp_path / "a.jpg"), WIDTH, HEIGHT,
+                  [Region(name, [SQUARE]) for name in names])
+    _, lost = formats.write(Annotations([photo], classes_of([photo]), "test"), "masks",
+                            tmp_path / "out")
+    assert formats.read(tmp_path / "out").count_regions() == dict.fromkeys(
+        ["a-b", "a-b_2", "a-b_3", "dot", "object", "size 12"], 1)
+    assert lost.places(mask_folder.RENAMED) == [
+        "'a/b' as 'a-b'", "'a:b' as 'a-b_2'", "'.dot' as 'dot'", "'a-b' as 'a-b_3'",
+        "'..' as 'object'"]
+
+
+def test_photos_without_any_object_stay_a_data_set(tmp_path):
+    photo = Photo(save_photo(tmp_path / "a.jpg"), WIDTH, HEIGHT)
+    formats.write(Annotations([photo], (), "test"), "masks", tmp_path / "out")
+    annotations = formats.read(tmp_path / "out")
+    assert [photo.path.name for photo in annotations.photos] == ["a.jpg"]

@@ -1,10 +1,20 @@
 """What is wrong with one's own files is named, and what was done about it."""
 
+import unicodedata
+
 import pytest
 
 from fashion.datasets import formats, photo_files
-from fashion.datasets.regions import OTHER_SPELLING
-from tests.fashion.own_photos import SQUARE, annotations, polygon_region, save_json, save_photo, via
+from fashion.datasets.regions import NO_AREA, NO_NUMBERS, OTHER_SPELLING
+from tests.fashion.own_photos import (
+    SQUARE,
+    annotations,
+    polygon_region,
+    save_json,
+    save_photo,
+    shape_region,
+    via,
+)
 
 
 def read(folder, *contents):
@@ -87,3 +97,51 @@ def test_a_stated_size_tells_how_the_photo_was_shown(tmp_path, stated, upright):
                            "height": stated[1]}], "annotations": [], "categories": []}
     (found,) = formats.read(save_json(tmp_path / "coco.json", content)).photos
     assert (found.width, found.height, found.upright) == (*stated, upright)
+
+
+def test_the_size_of_the_file_counts_for_a_photo_that_stands_where_it_is_named(tmp_path):
+    direct = save_photo(tmp_path / "a.jpg")
+    below = save_photo(tmp_path / "below" / "a.jpg", (200, 300))
+    for size, expected in ((below.stat().st_size, below), (direct.stat().st_size, direct),
+                           (1, direct), (-1, direct), ("", direct)):
+        (photo,) = read(tmp_path, via(polygon_region(name="top"), size=size)).photos
+        assert photo.path.samefile(expected)
+
+
+@pytest.mark.parametrize("form, other", [("NFC", "NFD"), ("NFD", "NFC")])
+def test_accents_are_coded_in_two_ways(tmp_path, form, other):
+    name = unicodedata.normalize(form, "Kl\u00e9id.jpg")
+    save_photo(tmp_path / name)
+    classes = [unicodedata.normalize(each, "b\u00e9ret") for each in ("NFC", "NFD", "NFD")]
+    found = read(tmp_path, via(*(polygon_region(name=each) for each in classes),
+                               name=unicodedata.normalize(other, name)))
+    assert names(found) == [name]
+    assert found.count_regions() == {"b\u00e9ret": 3}
+    assert not found.problems
+
+
+@pytest.mark.parametrize("points", [
+    [(10, 10), (20, 20), (30, 30)], [(1, 2), (1, 2), (1, 2)], [(3, 9), (30, 27), (12, 15)]])
+def test_points_on_one_line_enclose_nothing(tmp_path, points):
+    save_photo(tmp_path / "a.jpg")
+    found = read(tmp_path, via(polygon_region(name="top"), polygon_region(points, name="top")))
+    assert found.count_regions() == {"top": 1}
+    assert found.problems.places(NO_AREA) == ["a.jpg region 1 polygon"]
+
+
+def test_an_hourglass_and_a_narrow_belt_enclose_something(tmp_path):
+    save_photo(tmp_path / "a.jpg")
+    hourglass = [(10, 10), (30, 30), (30, 10), (10, 30)]
+    belt = [(1, 1), (70, 50), (70, 50.1)]
+    found = read(tmp_path, via(*(polygon_region(points, name="top")
+                                 for points in (hourglass, belt))))
+    assert found.count_regions() == {"top": 2}
+
+
+@pytest.mark.parametrize("radius", [1e20, 10 ** 400], ids=["large", "no float"])
+def test_a_circle_larger_than_all_photos(tmp_path, radius):
+    save_photo(tmp_path / "a.jpg")
+    circle = shape_region({"name": "top"}, name="circle", cx=9, cy=9, r=radius)
+    found = read(tmp_path, via(polygon_region(name="top"), circle))
+    assert found.count_regions() == {"top": 1}
+    assert len(found.problems.places(NO_NUMBERS)) == 1

@@ -1,12 +1,14 @@
 """Photos of outfits: what shows of tops, boots and bags, and nothing of it left out."""
 
 from collections import Counter
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from fashion.datasets.sample import accessories, outfits
-from fashion.datasets.sample.annotation import join
+from fashion.datasets.sample.annotation import join, outlines
+from fashion.datasets.sample.canvas import FINE
 from fashion.datasets.sample.cuts import LowerCut
 from fashion.datasets.sample.identities import Item, outfit
 from fashion.datasets.sample.scene import compose
@@ -85,3 +87,14 @@ def test_parts_become_one_outline_of_the_same_area():
         mask = masks.rasterise([join([square / 2, other])], (0, 0, 12, 12), (12, 12)) >= 0.5
         assert mask.sum() == 4 + 16
     np.testing.assert_array_equal(join([square]), square)
+
+
+def test_holes_are_left_out_of_a_ring_as_masks_are_filled():
+    owner = np.zeros((80, 80), np.uint8)
+    owner[10:70, 10:70] = 1
+    owner[30:50, 24:44] = 0
+    canvas = SimpleNamespace(owner=owner, image=owner, ids=lambda number: [1])
+    [polygon], area = outlines(canvas, 0)
+    mask = masks.rasterise([FINE * polygon], (0, 0, 80, 80), (80, 80)) >= 0.5
+    assert not mask[32:48, 26:42].any() and mask[52:68, 12:68].all()
+    assert area == (60 * 60 - 20 * 20) / FINE**2

@@ -106,3 +106,11 @@ def test_loading(tmp_path):
 def test_nothing_usable(tmp_path):
     with pytest.raises(ValueError, match="No usable photo"):
         dataset_of(Annotations([], ("top",), "test"))
+
+
+def test_no_photo_has_a_region(tmp_path):
+    photo = Photo(save_photo(tmp_path / "a.jpg"), 80, 60)
+    read = Annotations([photo], (), "test")
+    read.problems.add("region without a class: left out", "a.jpg region 0")
+    with pytest.raises(ValueError, match="No photo has a region(.|\n)*without a class.*region 0"):
+        dataset_of(read)

@@ -1,6 +1,7 @@
 """Data sets of one's own on the command line: what is found, and the network that fits it."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -33,6 +34,29 @@ def test_what_was_found_is_a_table_of_objects_and_oddities(tmp_path):
         ["train", "2", "4", "2", "2"], ["validation", "1", "2", "1", "1"]]
     found["train"].problems.add("photo is missing: left out", "7.jpg")
     assert "missing" in own_data.describe(found) and "7.jpg" in own_data.describe(found)
+
+
+def test_many_classes_are_rows_and_those_without_a_training_photo_are_named(tmp_path):
+    names = tuple(f"kind of garment {i}" for i in range(200))
+    found = {"train": annotations(tmp_path, *names[:150]), "validation": annotations(tmp_path)}
+    found = {subset: replace(some, class_names=names) for subset, some in found.items()}
+    text = own_data.describe(found)
+    assert max(map(len, text.splitlines())) < 150
+    assert [line.split() for line in text.splitlines()[1:5]] == [
+        ["train", "validation"], ["photos", "2", "2"], ["objects", "300", "0"],
+        ["kind", "of", "garment", "0", "2", "0"]]
+    assert "50  class on no training photo" in text and "kind of garment 150, " in text
+    assert not found["train"].problems, "nothing is odd in the files"
+    del found["train"]
+    assert "training" not in own_data.describe(found)
+
+
+@pytest.mark.parametrize("words", [["check"], ["train", "--weights=random"],
+                                   ["extract", "--truth"]])
+def test_a_data_set_that_is_not_there_may_be_of_any_format(tmp_path, capsys, words):
+    assert fashion.main([*words, f"--dataset={tmp_path / 'typo'}"]) == 1
+    said = capsys.readouterr().err
+    assert "typo" in said and formats.EXPECTED in said
 
 
 def test_classes_come_from_the_data_and_keep_the_order_of_the_weights(capsys):

@@ -2,8 +2,8 @@
 
 import pytest
 
-from fashion.datasets import formats, subsets
-from tests.fashion.own_photos import SQUARE, annotations, polygon_region, save_json, save_photo, via
+from fashion.datasets import subsets
+from tests.fashion.own_photos import SQUARE, polygon_region, save_json, save_photo, via
 
 
 def write_via(folder, photos, name="top", file="via_region_data.json"):
@@ -26,7 +26,6 @@ def test_folders(tmp_path, validation):
     assert names(found) == {"train": ["a.jpg", "b.jpg"], "validation": ["a.jpg"]}
     assert all(part.class_names == ("top", "bag") for part in found.values())
     assert found["validation"].photos[0].path.parent.name == validation
-    assert subsets.find_format(tmp_path) == "via2"
 
 
 def test_subsets_agree_on_a_spelling(tmp_path):
@@ -102,16 +101,41 @@ def test_one_photo_cannot_be_shared_out(tmp_path):
         subsets.read_subsets(file)
 
 
-@pytest.mark.parametrize("kind", ["coco", "labelme", "masks", "via1", "via3"])
-def test_the_format_is_found(tmp_path, kind):
-    formats.write(annotations(tmp_path / "photos", with_masks=False), kind, tmp_path / "set")
-    assert subsets.find_format(tmp_path / "set") == kind
+@pytest.mark.parametrize("stems", [
+    ["carnival_1", "trainers_2", "valentino", "trainval", "dress"],
+    ["train_1", "train_2", "dress"], ["train_1", "dress"], ["train", "val", "dress"]])
+def test_labelmes_files_are_no_subsets_whatever_their_names(tmp_path, stems):
+    for stem in stems:
+        save_photo(tmp_path / f"{stem}.jpg")
+        shape = {"label": "top", "points": SQUARE.tolist(), "shape_type": "polygon"}
+        save_json(tmp_path / f"{stem}.json", {"shapes": [shape], "imagePath": f"{stem}.jpg"})
+    found = subsets.read_sources(tmp_path)
+    assert names(found) == {"all": sorted(f"{stem}.jpg" for stem in stems)}
+    assert not found["all"].problems
 
 
-def test_deepfashion2_is_told_from_ones_own(tmp_path):
-    for name in ("image", "annos"):
-        (tmp_path / "train" / name).mkdir(parents=True)
-    assert subsets.find_format(tmp_path) == "deepfashion2"
+def test_a_word_in_a_word_is_no_subset(tmp_path):
+    write_via(tmp_path, ["a.jpg", "b.jpg"], file="trainers_val2.json")
+    assert names(subsets.read_sources(tmp_path)) == {"validation": ["a.jpg", "b.jpg"]}
+    write_via(tmp_path, ["a.jpg"], file="carnival.json")
+    noted = subsets.read_sources(tmp_path)["validation"].problems
+    assert noted.places(subsets.OTHER_FILE) == ["carnival.json"]
+
+
+def test_files_of_which_none_is_meant_are_asked_for(tmp_path):
+    for file in ("train_1.json", "train_2.json"):
+        write_via(tmp_path, ["a.jpg"], file=file)
+    with pytest.raises(ValueError, match="Several annotation files.*train_1.json, train_2.json"):
+        subsets.read_sources(tmp_path)
+
+
+def test_a_file_of_both_subsets_is_passed_over(tmp_path):
+    write_via(tmp_path, ["a.jpg"], file="train.json")
+    write_via(tmp_path, ["b.jpg"], file="val.json")
+    write_via(tmp_path, ["a.jpg", "b.jpg"], file="train_val.json")
+    found = subsets.read_sources(tmp_path)
+    assert names(found) == {"train": ["a.jpg"], "validation": ["b.jpg"]}
+    assert subsets.all_problems(found.values()).places(subsets.OTHER_FILE) == ["train_val.json"]
 
 
 def test_no_such_folder(tmp_path):

@@ -167,3 +167,29 @@ def test_via3_leaves_out_what_is_no_region_of_a_photo(tmp_path):
     assert annotations.count_regions() == {"top": 1}
     assert annotations.problems.counts == {
         UNKNOWN_SHAPE: 1, via3.MOMENT: 1, NO_NUMBERS: 1, via3.NOT_A_PHOTO: 1}
+
+
+def test_a_region_that_is_null_is_passed_over(tmp_path):
+    annotations = read(tmp_path, via(polygon_region(name="top"), None))
+    assert annotations.count_regions() == {"top": 1}
+    assert annotations.problems.places(UNKNOWN_SHAPE) == ["a.jpg region 1 None"]
+    content = via3_project([{"xy": [2, 1, 1, 9, 9]}])
+    content["metadata"]["x"] = None
+    assert read(tmp_path, content).problems.places(UNKNOWN_SHAPE) == ["via.json metadata x None"]
+
+
+@pytest.mark.parametrize("prefix", ["../photos/", "..\\photos\\", "{0}/photos"])
+@pytest.mark.parametrize("version", [2, 3])
+def test_projects_say_where_their_photos_are(tmp_path, version, prefix):
+    prefix = prefix.format(tmp_path.as_posix())
+    right = save_photo(tmp_path / "photos" / "a.jpg")
+    save_photo(tmp_path / "project" / "old" / "a.jpg")
+    if version == 2:
+        content = project(via(polygon_region(name="top")))
+        content["_via_settings"] = {"core": {"default_filepath": prefix}}
+    else:
+        content = via3_project([{"xy": [2, 1, 1, 9, 9]}])
+        content["config"] = {"file": {"loc_prefix": {"1": prefix, "2": "", "3": None}}}
+    found = formats.read(save_json(tmp_path / "project" / "via.json", content))
+    assert found.photos[0].path.samefile(right)
+    assert not found.problems

@@ -1,5 +1,7 @@
 """Videos, read and written frame by frame."""
 
+import contextlib
+
 import numpy as np
 import pytest
 
@@ -39,16 +41,23 @@ def test_a_video_that_ends_in_an_error_leaves_nothing(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_files_that_are_no_videos(tmp_path):
+def test_files_that_are_no_videos(tmp_path, capfd):
     with pytest.raises(FileNotFoundError, match="no video"):
         Video.open(tmp_path / "none.mp4")
     (tmp_path / "text.mp4").write_text("no video" * 99)
     with pytest.raises(ValueError, match="text.mp4: expected a video"):
         Video.open(tmp_path / "text.mp4")
+    path = tmp_path / "cut.avi"
+    write_video(tmp_path / "whole.mp4", moving(40, (48, 64)), 24)
+    whole = (tmp_path / "whole.mp4").read_bytes()
+    path.write_bytes(whole[:500] + bytes(1500) + whole[2000:])
+    with contextlib.suppress(ValueError):
+        list(Video.open(path).frames())
+    assert not capfd.readouterr().err, "what OpenCV and FFmpeg say"
 
 
-def test_a_codec_that_is_missing_is_said(tmp_path, monkeypatch):
+def test_a_codec_that_is_missing_is_said(tmp_path, monkeypatch, capfd):
     monkeypatch.setattr("fashion.video._CODEC", "????")
     with pytest.raises(ValueError, match="a.mp4: this OpenCV cannot write .mp4"):
         write_video(tmp_path / "a.mp4", moving(2, (48, 64)), 24)
-    assert not list(tmp_path.iterdir())
+    assert not list(tmp_path.iterdir()) and not capfd.readouterr().err

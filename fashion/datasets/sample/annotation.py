@@ -136,7 +136,9 @@ def _polygon(ring, holes, shape):
 def _cut(outer, other):
     """The ring `outer` going around `other` as well, through a slit between their nearest points.
 
-    A hole is taken out so, and a part that lies apart is added, by the even-odd rule.
+    A part that lies apart is added so, whichever way it winds. A hole is taken out by the even-odd
+    rule and by the non-zero rule of `mrcnn.masks.rasterise`: OpenCV's contours wind holes against
+    the rings around them, so that the winding number is 0 there.
     """
     distances = ((outer[:, None] - other[None]) ** 2).sum(axis=-1)
     i, j = np.unravel_index(distances.argmin(), distances.shape)
