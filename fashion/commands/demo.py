@@ -30,6 +30,9 @@ NEXT = """\
 What next:
   your own photos     python fashion/fashion.py detect --weights=sample --image=FILE
                       (it has seen drawings only: expect little on photos)
+  the same garment    python fashion/fashion.py index --weights=sample --gallery=DIR --output=INDEX
+                      python fashion/fashion.py search --index=INDEX --image=FILE
+  classes of your own README.md, "Your own photos"
   the curves          tensorboard --logdir={logs}
   real garments       python fashion/fashion.py train --weights=coco --dataset=DIR
                       with DeepFashion2 and a GPU; README.md says how to get both"""
