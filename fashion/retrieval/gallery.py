@@ -8,9 +8,9 @@ from mrcnn.boxes import iou
 SAME_GARMENT = 0.5
 # A detection below this score is not put into the gallery that is measured. Low, because a garment
 # without an entry is never found, while `is_shown` keeps its copies out.
-# `python tests/benchmarks/bench_gallery.py`, weights of the demo: 94 % of the garments have an
-# entry and there are 1.2 entries a garment; at a score of 0.5 it is 70 %, and with all 20
-# detections of a photo 6 entries.
+# `python tests/benchmarks/bench_gallery.py --weights=sample`, after the demo: 87 % of the garments
+# have an entry and there are 1.5 entries a garment; at a score of 0.5 it is 35 %, and with all
+# detections from 0.05 on 8 entries.
 GALLERY_SCORE = 0.2
 
 

@@ -12,6 +12,7 @@ from fashion.cutouts import Garment
 from fashion.retrieval import image_model
 from fashion.retrieval.cutout_files import class_names, listed, read_cutouts
 from fashion.retrieval.image_model import ImageModel
+from tests.fashion.mean_color import save_mean_color
 
 NAMES = ("BG", "bag", "boots")
 
@@ -36,12 +37,7 @@ def extracted(folder, look=None):
 
 @pytest.fixture
 def mean_color(tmp_path):
-    """Path of a saved model: a picture's mean colour, from -1 to 1."""
-    picture = keras.Input((8, 8, 3))
-    mean = keras.layers.GlobalAveragePooling2D()(keras.layers.Rescaling(1 / 127.5, -1)(picture))
-    path = tmp_path / "mean.keras"
-    keras.Model(picture, mean).save(path)
-    return path
+    return save_mean_color(tmp_path)
 
 
 @pytest.mark.parametrize("look, box", [

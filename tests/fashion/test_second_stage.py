@@ -2,7 +2,6 @@
 
 import json
 
-import keras
 import numpy as np
 import pytest
 from PIL import Image
@@ -11,6 +10,7 @@ from fashion import fashion
 from fashion.retrieval.index import RetrievalIndex
 from mrcnn.detection import Raw
 from tests.fashion.color_detector import ColorDetector, use, write_colors
+from tests.fashion.mean_color import save_mean_color
 
 
 def extracted(folder, **colors):
@@ -24,12 +24,7 @@ def extracted(folder, **colors):
 
 @pytest.fixture
 def mean_color(tmp_path):
-    """Path of a saved model: a picture's mean colour, from -1 to 1."""
-    picture = keras.Input((8, 8, 3))
-    mean = keras.layers.GlobalAveragePooling2D()(keras.layers.Rescaling(1 / 127.5, -1)(picture))
-    path = tmp_path / "mean.keras"
-    keras.Model(picture, mean).save(path)
-    return path
+    return save_mean_color(tmp_path)
 
 
 def test_an_index_and_a_search_by_an_image_model(tmp_path, mean_color, capsys):
