@@ -19,6 +19,7 @@ from keras import ops
 from mrcnn import anchors, boxes, keypoints
 from mrcnn.backbone.fpn import feature_pyramid
 from mrcnn.backbone.resnet import resnet
+from mrcnn.backbone.vgg import vgg16
 from mrcnn.heads.box import BoxHead
 from mrcnn.heads.keypoint import KeypointHead
 from mrcnn.heads.mask import MaskHead
@@ -48,6 +49,21 @@ def keypoints_of_classes(config):
     """`keypoints.ClassKeypoints` of a configuration with a keypoint head."""
     return keypoints.of_classes(
         config.KEYPOINTS_OF_CLASS, config.NUM_CLASSES, config.NUM_KEYPOINTS)
+
+
+def molded(image, config):
+    """Images [B, H, W, channels] uint8 as float32, their mean subtracted."""
+    mean = np.asarray(config.MEAN_PIXEL, "float32")
+    return Stage(lambda x: ops.cast(x, "float32") - mean, name="molded_image")(image)
+
+
+def backbone_maps(layers, image, config):
+    """Wire the backbone: [C2, C3, C4, C5] of molded images, or the one level of a VGG16."""
+    if callable(config.BACKBONE):
+        return config.BACKBONE(layers, image)
+    if config.BACKBONE == "vgg16":
+        return vgg16(layers, image, config.BACKBONE_WIDTH)
+    return resnet(layers, image, config.BACKBONE, config.BACKBONE_WIDTH, config.TRAIN_BN)
 
 
 def _keypoint_head(config, layers, align):
@@ -92,7 +108,8 @@ class Network:
                 f"HEADS names {unknown}, known are {list(HEADS)}. A head of another package is "
                 "known once its module is imported.")
         self.layers = SharedLayers(config.PRECISION)
-        align = {"convention": self.convention, "canonical_size": config.FPN_CANONICAL_SIZE}
+        align = {"convention": self.convention, "canonical_size": config.FPN_CANONICAL_SIZE,
+                 "strides": tuple(config.BACKBONE_STRIDES[:4])}
         self.heads = [HEADS[name](config, self.layers, align) for name in config.HEADS]
 
     def layers_by_name(self):
@@ -232,16 +249,11 @@ class Network:
                 for name, (size, dtype) in specs.items()}
 
     def _pyramid(self, image):
-        """[P2, ..., P6] of uint8 images [B, H, W, channels]."""
+        """[P2, ..., P6] of uint8 images [B, H, W, channels]; a backbone's one level as it is."""
         config = self.config
-        mean = np.asarray(config.MEAN_PIXEL, "float32")
-        image = Stage(lambda x: ops.cast(x, "float32") - mean, name="molded_image")(image)
-        if callable(config.BACKBONE):
-            stages = config.BACKBONE(self.layers, image)
-        else:
-            stages = resnet(self.layers, image, config.BACKBONE, config.BACKBONE_WIDTH,
-                            config.TRAIN_BN)
-        pyramid = feature_pyramid(self.layers, stages, config.TOP_DOWN_PYRAMID_SIZE)
+        pyramid = backbone_maps(self.layers, molded(image, config), config)
+        if len(pyramid) > 1:
+            pyramid = feature_pyramid(self.layers, pyramid, config.TOP_DOWN_PYRAMID_SIZE)
         shapes = tuple(tuple(level.shape[1:3]) for level in pyramid)
         expected = anchors.pyramid_shapes(image.shape[1:3], config.BACKBONE_STRIDES)
         if shapes != expected:

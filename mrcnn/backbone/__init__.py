@@ -1,1 +1,1 @@
-"""From pixels to the pyramid: ResNet and the feature pyramid network."""
+"""From pixels to features: ResNet with the feature pyramid network, and VGG16."""

@@ -32,7 +32,7 @@ def resnet(layers, image, architecture, width=1.0, train_bn=False):
     """
     if architecture not in BLOCKS:
         raise ValueError(
-            f"BACKBONE is one of {sorted(BLOCKS)} or a callable, got {architecture!r}.")
+            f"BACKBONE is one of {sorted(BLOCKS)}, 'vgg16' or a callable, got {architecture!r}.")
     basic = architecture == "resnet18"
     # A bias before a normalisation has no effect; the deep ones have it for Matterport's weights.
     net = _Builder(layers, width, train_bn, use_bias=not basic)

@@ -43,7 +43,7 @@ def write_album(output, layout, images, seed=0, validation=0.2, progress=None):
     for subset in SUBSETS:
         own = [photo for photo, name in zip(photos, subset_of, strict=True) if name == subset]
         formats.write(Annotations(own, outfits.CLASSES, layout), layout, output / subset)
-    writer.finish(output)
+    writer.finish(output, record)
     return record
 
 

@@ -25,14 +25,15 @@ def annotate(scene, plan):
     record = {"source": plan.source, "pair_id": plan.pair_id}
     count = 0
     for number in range(len(scene.garments)):
-        item = _item(scene, number)
+        item = annotate_item(scene, number)
         if item is not None:
             count += 1
             record[f"item{count}"] = item
     return record
 
 
-def _item(scene, number):
+def annotate_item(scene, number):
+    """The record of garment `number`; None where too little of it shows."""
     garment, item, figure = scene.garments[number], scene.items[number], scene.figures[number]
     polygons, area = outlines(scene.canvas, number)
     if area < MIN_AREA or not polygons:

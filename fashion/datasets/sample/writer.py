@@ -17,12 +17,20 @@ from mrcnn.data import processes
 
 VERSION = "1"  # goes up whenever the same seed gives another sample
 SUBSETS = ("train", "validation")
-_ALL_SUBSETS = (*SUBSETS, "val")  # also of the layouts of one's own
+# All that a sample may consist of: also in the layouts of one's own and of landmark lists.
+_ALL_FOLDERS = (*SUBSETS, "val", "Anno", "Eval", "Img")
 RECORD = "sample.json"  # written last: a sample without it is not finished
 _UNFINISHED = "sample.unfinished.json"
 _JPEG_QUALITY = 88
 _MOST_PROCESSES = 61  # Windows can wait for no more
 _FEW = 200  # so many images are drawn before processes have started
+
+
+def paint(seed, index):
+    """The `Scene` of image number `index` (from 0) of the sample of a seed, and its `Plan`."""
+    rng = np.random.default_rng([int(VERSION), seed, 2, index])
+    what = plan(int(VERSION), seed, index)
+    return compose(what, rng), what
 
 
 def draw(seed, index):
@@ -31,9 +39,7 @@ def draw(seed, index):
     Returns:
         [height, width, (b, g, r)] uint8, and its annotation as DeepFashion2 writes it.
     """
-    rng = np.random.default_rng([int(VERSION), seed, 2, index])
-    what = plan(int(VERSION), seed, index)
-    scene = compose(what, rng)
+    scene, what = paint(seed, index)
     return scene.canvas.image, annotate(scene, what)
 
 
@@ -70,7 +76,7 @@ def write_sample(output, images, seed=0, validation=0.2, progress=None):
         tasks.append((output / subset, numbers[subset], seed, index))
     for _ in write_all(_write_image, tasks, progress):
         pass
-    finish(output)
+    finish(output, record)
     return record
 
 
@@ -110,18 +116,23 @@ def begin(output, record, folders):
     marks = [output / RECORD, output / _UNFINISHED]
     if any(output.iterdir()) and not any(mark.exists() for mark in marks):
         raise ValueError(f"{output} holds files that are no sample; name a new or empty folder.")
-    marks[1].write_text(json.dumps(record, indent=1), encoding="utf-8")
+    _write_record(marks[1], record)
     marks[0].unlink(missing_ok=True)
-    for subset in _ALL_SUBSETS:
-        if (output / subset).exists():
-            shutil.rmtree(output / subset)
+    for folder in _ALL_FOLDERS:
+        if (output / folder).exists():
+            shutil.rmtree(output / folder)
     for folder in folders:
         (output / folder).mkdir(parents=True)
 
 
-def finish(output):
-    """Marks the sample as finished."""
+def finish(output, record):
+    """Marks the sample as finished; sample.json will hold `record`."""
+    _write_record(output / _UNFINISHED, record)
     os.replace(output / _UNFINISHED, output / RECORD)
+
+
+def _write_record(path, record):
+    path.write_text(json.dumps(record, indent=1), encoding="utf-8")
 
 
 def write_all(write, tasks, progress):

@@ -1,0 +1,58 @@
+"""What the commands share where the configuration is of a landmark network."""
+
+import argparse
+
+from fashion.commands import common
+from fashion.cspn.config import CSPNConfig
+from mrcnn import weights
+
+
+def is_cspn(config):
+    """Whether a configuration is of a landmark network, and not of a detector."""
+    return isinstance(config, CSPNConfig)
+
+
+def prefer_last(arguments):
+    """Without --weights take the newest training: there are no landmark networks to start from.
+
+    Args:
+        arguments: with weights, whose default is `sample`, a detector, and config; changed in
+            place.
+    """
+    kind = common.CONFIGS.get(arguments.config)
+    if arguments.weights == "sample" and kind and issubclass(kind, CSPNConfig):
+        arguments.weights = "last"
+
+
+def build(mode, model, logs):
+    """The `fashion.cspn.model.CSPN` of a model, its weights loaded.
+
+    As `common.build`: what finds landmarks needs weights for every layer, a training may start from
+    any that fit somewhere, such as a detector's backbone. Heatmaps of other landmarks start anew.
+    """
+    from fashion.cspn.model import CSPN
+
+    face = CSPN(mode, model.config, logs)
+    if model.weights is None:
+        return face
+    if mode == "inference":
+        face.load_weights(model.weights)
+        return face
+    face.load_weights(model.weights, by_name=True, exclude=_other_maps(model))
+    return face
+
+
+def _other_maps(model):
+    """Layers that draw other landmarks' heatmaps in the weights than here, said; () if none."""
+    saved = (weights.read_metadata(model.weights) or {}).get("config", {})
+    theirs, ours = saved.get("NUM_KEYPOINTS"), model.config.NUM_KEYPOINTS
+    if "CSPN_STAGES" not in saved or theirs == ours:
+        return ()
+    print(f"{theirs} landmarks there, {ours} here: the heatmaps' layers start anew.")
+    return tuple(f"cspn_stage{number}_maps"
+                 for number in range(1, model.config.CSPN_STAGES + 1))
+
+
+def named(word, logs):
+    """The `common.Model` of weights by a word or path, with their own configuration."""
+    return common.resolve_model(argparse.Namespace(weights=word, config=None, set=[], logs=logs))
