@@ -9,6 +9,17 @@ from mrcnn.layers.fold import Fold, Unfold
 
 # A multiplication with its addition counts as two operations.
 FLOPS_PER_MAC = 2
+# Parts of the network in the order of their work, by the beginnings of their layers' names; the
+# backbone has all that no other part has.
+PARTS = {
+    "backbone": (),
+    "pyramid": ("fpn_",),
+    "region proposals": ("rpn_",),
+    "box head": ("mrcnn_class", "mrcnn_bbox"),
+    "mask head": ("mrcnn_mask",),
+    "keypoint head": ("mrcnn_keypoint",),
+    "match head": ("mrcnn_match",),
+}
 
 
 @dataclass
@@ -55,6 +66,21 @@ def layer_costs(graph):
     for cost in costs.values():
         cost.shapes.sort(key=lambda shape: math.prod(shape[1:]), reverse=True)
     return list(costs.values())
+
+
+def part_costs(costs):
+    """Sums of layers' costs by `PARTS`: {part: (parameters, trainable, flops)}, parts that exist.
+
+    Args:
+        costs: list of `LayerCost`.
+    """
+    totals = dict.fromkeys(PARTS, (0, 0, 0))
+    for cost in costs:
+        part = next((part for part, starts in PARTS.items() if cost.name.startswith(starts)),
+                    "backbone")
+        numbers = (cost.parameters, cost.trainable, cost.flops)
+        totals[part] = tuple(a + b for a, b in zip(totals[part], numbers, strict=True))
+    return {part: numbers for part, numbers in totals.items() if any(numbers)}
 
 
 def _boxes(node, boxes):

@@ -18,6 +18,9 @@ from mrcnn.network import keypoints_of_classes
 # Inference graphs kept, one for each molded shape. The papers' 800/1333 rule makes 17 shapes of
 # all photos from 5:3 to 3:5; square molding makes one.
 MAX_GRAPHS = 32
+# Known boxes are described in so many slots or a multiple. Few photos show more objects, and every
+# slot costs the heads their work whether there is a box in it or not.
+_GIVEN = 8
 
 
 @dataclass(frozen=True)
@@ -195,7 +198,9 @@ class Detector:
                 for i, (position, _, plan, _) in enumerate(group)}
 
     def _describe(self, group):
-        count, shape = self.config.KEYPOINT_MAX_INSTANCES, group[0][2].shape
+        most, shape = self.config.KEYPOINT_MAX_INSTANCES, group[0][2].shape
+        longest = max(len(class_ids) for *_, (_, class_ids) in group)
+        count = min(most, max(1, -(-longest // _GIVEN)) * _GIVEN)
         given = np.zeros((len(group), count, 6), np.float32)
         for row, (_, _, plan, (boxes_px, class_ids)) in zip(given, group, strict=True):
             molded_px = mold.mold_boxes(boxes_px, plan)

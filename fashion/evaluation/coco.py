@@ -85,7 +85,15 @@ def mask_area(segmentation, shape: tuple[int, int]) -> float:
     return float(coco_mask.area(segmentation))
 
 
-def detection_dicts(prediction, number: int, shape: tuple[int, int]) -> list[dict]:
+def mask_codes(prediction, shape: tuple[int, int]) -> list[dict] | None:
+    """Run-length codes of the masks on an image of (height, width) px; None without masks."""
+    if prediction.mask_probs is None:
+        return None
+    return [masks.to_rle(masks.paste(mask, box, shape))
+            for mask, box in zip(prediction.mask_probs, prediction.boxes_px, strict=True)]
+
+
+def detection_dicts(prediction, number: int, shape: tuple[int, int], codes=None) -> list[dict]:
     """Detections in COCO's results format.
 
     Args:
@@ -93,14 +101,14 @@ def detection_dicts(prediction, number: int, shape: tuple[int, int]) -> list[dic
             `mask_probs` [N, h, w] over the boxes, or None, as `Detector.predict` gives them.
         number: COCO id of the image.
         shape: (height, width) of the image, px.
+        codes: N run-length codes of the masks where they are known already.
     """
     rows = zip(prediction.boxes_px, prediction.class_ids, prediction.scores, strict=True)
     found = [{"image_id": number, "category_id": int(class_id), "score": float(score),
               "bbox": coco_box(box)} for box, class_id, score in rows]
-    if prediction.mask_probs is not None:
-        for detection, box, mask in zip(found, prediction.boxes_px, prediction.mask_probs,
-                                        strict=True):
-            code = masks.to_rle(masks.paste(mask, box, shape))
+    codes = mask_codes(prediction, shape) if codes is None else codes
+    if codes is not None:
+        for detection, code in zip(found, codes, strict=True):
             detection["segmentation"] = _text(code)
     return found
 

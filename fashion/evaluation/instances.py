@@ -17,11 +17,14 @@ import numpy as np
 from pycocotools import mask as coco_mask
 
 from fashion.evaluation import average_precision, coco, landmarks
-from mrcnn.files import atomic_path
+from fashion.evaluation.json_rows import write_rows
 
 # Which head of the network each task needs.
 TASKS = {"bbox": "box", "bbox_agnostic": "box", "segm": "mask", "segm_agnostic": "mask",
          **dict.fromkeys(landmarks.TASKS, "keypoint")}
+
+# Official results of boxes and masks, and what of a detection they hold.
+RESULTS = {"bbox_results.json": "bbox", "segm_results.json": "segmentation"}
 
 _AGNOSTIC = "_agnostic"
 
@@ -38,6 +41,7 @@ class InstanceEvaluator:
         ground_truth: the truth so far as a COCO data set (dict).
         detections: the detections so far in COCO's results format (list).
         landmarks: the true and the found landmarks so far, a `LandmarkEvaluator`.
+        precisions: by task that was evaluated and tells classes apart `average_precision.curves`.
     """
 
     def __init__(self, dataset, standard: landmarks.Standard = landmarks.DEEPFASHION2):
@@ -47,9 +51,11 @@ class InstanceEvaluator:
         self.ground_truth = {"images": [], "annotations": [],
                              "categories": coco.categories(dataset)}
         self.detections: list[dict] = []
+        self._ids: dict[tuple[int, int], int] = {}  # (image id, place) -> annotation id
         self.landmarks = landmarks.LandmarkEvaluator(standard)
+        self.precisions: dict[str, np.ndarray] = {}
 
-    def add(self, image_id: int, shape: tuple[int, int], prediction) -> None:
+    def add(self, image_id: int, shape: tuple[int, int], prediction, codes=None) -> None:
         """Adds one image.
 
         Args:
@@ -57,16 +63,18 @@ class InstanceEvaluator:
             shape: (height, width) of the image, px.
             prediction: what was found, see `coco.detection_dicts`; with `keypoints`
                 [N, K, (x, y, score)] px, or None.
+            codes: N run-length codes of its masks where they are known already.
         """
         number = self._numbers[image_id]
         annotations = self.ground_truth["annotations"]
         # Ids start at 1: COCOeval takes the match with id 0 for no match.
         objects = [{"id": len(annotations) + place, **annotation} for place, annotation in
                    enumerate(coco.annotation_dicts(self._dataset, image_id, number, shape), 1)]
-        found = coco.detection_dicts(prediction, number, shape)
+        found = coco.detection_dicts(prediction, number, shape, codes)
         self.ground_truth["images"].append(
             coco.image_dict(number, self._dataset.image_info[image_id], shape))
         annotations.extend(objects)
+        self._ids |= {(int(image_id), place): each["id"] for place, each in enumerate(objects)}
         self.detections.extend(found)
         if prediction.keypoints is not None:
             self._add_landmarks(image_id, shape, objects, found, prediction.keypoints)
@@ -80,39 +88,46 @@ class InstanceEvaluator:
                        for each in objects]
         self.landmarks.add(shape, objects, truth, found, keypoints)
 
-    def evaluate(self, tasks=None) -> dict[str, dict]:
+    def evaluate(self, tasks=None, subsets=None) -> dict[str, dict]:
         """Computes the metrics of every task.
 
         Args:
             tasks: of `TASKS`; by default all that the detections allow, which for a network
                 without a mask head are those of boxes.
+            subsets: see `subsets.subsets_of`.
 
         Returns:
             By task a dict of "AP" (mean over IoU 0.50:0.05:0.95), "AP50", "AP75", "AP_small",
             "AP_medium", "AP_large" and "AR" (recall at 100 detections an image), 0 to 1, None
             where there is nothing to find; and, where classes count, "per_class": by class name
-            "AP", "AP50", "AP75" and "objects". For landmarks see `LandmarkEvaluator.evaluate`.
+            "AP", "AP50", "AP75" and "objects", and with `subsets` "subsets". For landmarks see
+            `LandmarkEvaluator.evaluate`.
 
         Raises:
             ValueError: a task that is not one, or landmarks where there are none.
         """
         if tasks is None:
             tasks = [task for task in TASKS if self._allows(task)]
-        return {task: self._evaluate_task(task) for task in tasks}
+        annotations = {division: {name: {self._ids[key] for key in garments & self._ids.keys()}
+                                  for name, garments in parts.items()}
+                       for division, parts in (subsets or {}).items()}
+        return {task: self._evaluate_task(task, annotations) for task in tasks}
 
     def _allows(self, task: str) -> bool:
         if TASKS[task] == "mask":
             return all("segmentation" in detection for detection in self.detections)
         return TASKS[task] == "box" or self.landmarks.images > 0
 
-    def _evaluate_task(self, task: str) -> dict:
+    def _evaluate_task(self, task: str, subsets: dict) -> dict:
         if task not in TASKS:
             raise ValueError(f"Unknown task {task!r}; expected one of {', '.join(TASKS)}.")
         if not self._allows(task):
             raise ValueError(f"Task {task!r}: the network has no {TASKS[task]} head, or the data "
                              "set nothing to compare it with.")
         if task in landmarks.TASKS:
-            return self.landmarks.evaluate(task, self.ground_truth)
+            numbers, self.precisions[task] = self.landmarks.evaluate(
+                task, self.ground_truth, subsets)
+            return numbers
         kind = task.removesuffix(_AGNOSTIC)
         is_agnostic = task.endswith(_AGNOSTIC)
         # COCOeval writes into the annotations: it gets copies.
@@ -123,6 +138,8 @@ class InstanceEvaluator:
         numbers = average_precision.summarise(evaluation)
         if not is_agnostic:
             numbers["per_class"] = self._per_class(evaluation)
+            numbers |= average_precision.by_subset(evaluation, subsets)
+            self.precisions[task] = average_precision.curves(evaluation)
         return numbers
 
     def _with_areas(self, kind: str) -> list[dict]:
@@ -148,8 +165,30 @@ class InstanceEvaluator:
         The files are ground_truth.json and detections.json, and with landmarks those that
         `LandmarkEvaluator.write` names.
         """
-        for name, content in (("ground_truth", self.ground_truth), ("detections", self.detections)):
-            with atomic_path(Path(folder) / f"{name}.json") as path:
-                path.write_text(json.dumps(content), encoding="utf-8")
+        self._write_truth(folder)
+        write_rows(Path(folder) / "detections.json", map(json.dumps, self.detections))
+
+    def write_official(self, folder: str | Path) -> list[str]:
+        """The same as DeepFashion2's own evaluation reads it: boxes and masks apart.
+
+        A file with both would count masks among COCO's sizes by their boxes' areas.
+
+        Returns:
+            Those of `RESULTS` that there are.
+        """
+        self._write_truth(folder)
+        fields = {name: field for name, field in RESULTS.items()
+                  if all(field in detection for detection in self.detections)}
+        for name, field in fields.items():
+            kept = ("image_id", "category_id", field, "score")
+            write_rows(Path(folder) / name, (
+                json.dumps({key: detection[key] for key in kept}) for detection in self.detections))
+        return list(fields)
+
+    def _write_truth(self, folder) -> None:
+        truth = {name: self.ground_truth[name] for name in ("images", "categories")}
+        write_rows(Path(folder) / "ground_truth.json",
+                   map(json.dumps, self.ground_truth["annotations"]),
+                   json.dumps(truth)[:-1] + ', "annotations": ', "}")
         if self.landmarks.images:
             self.landmarks.write(folder, self.ground_truth)

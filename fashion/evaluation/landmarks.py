@@ -26,8 +26,8 @@ from pycocotools.cocoeval import Params
 
 from fashion.categories import CATEGORIES
 from fashion.evaluation import average_precision
+from fashion.evaluation.json_rows import write_rows
 from fashion.evaluation.landmark_errors import LandmarkErrors, partners
-from mrcnn.files import atomic_path
 from mrcnn.keypoints import hide_outside
 
 # The least visibility that counts: 2 can be seen, 1 is covered.
@@ -140,17 +140,20 @@ class LandmarkEvaluator:
                             ALL_COVERED: int(0 < highest < max(TASKS.values())),
                             BEYOND_PHOTO: int(beyond.sum())})
 
-    def evaluate(self, task: str, ground_truth: dict) -> dict:
+    def evaluate(self, task: str, ground_truth: dict, subsets: dict | None = None
+                 ) -> tuple[dict, np.ndarray]:
         """Computes the metrics of a task.
 
         Args:
             task: of `TASKS`.
             ground_truth: a COCO data set with "images" and "categories".
+            subsets: ids of annotations, see `average_precision.by_subset`.
 
         Returns:
             A dict of "AP", "AP50", "AP75", "AP_medium", "AP_large" and "AR" at OKS, 0 to 1, None
             where there is nothing to find; "objects", "found", "PCK10", "PCK20" and "error_px",
-            see `LandmarkErrors.summarise`; and all but the sizes and AR "per_class", by name.
+            see `LandmarkErrors.summarise`; and all but the sizes and AR "per_class", by name; with
+            `subsets` also "subsets". And `average_precision.curves`.
         """
         least = TASKS[task]
         evaluation = average_precision.evaluate(
@@ -161,7 +164,8 @@ class LandmarkEvaluator:
         numbers["per_class"] = {
             names[class_id]: {**precisions, **self._errors.summarise(least, class_id)}
             for class_id, precisions in average_precision.by_class(evaluation).items()}
-        return numbers
+        numbers |= average_precision.by_subset(evaluation, subsets or {})
+        return numbers, average_precision.curves(evaluation)
 
     def _true_rows(self, least: int):
         """Annotations for COCO; landmarks below the least visibility are absent."""
@@ -209,12 +213,11 @@ class LandmarkEvaluator:
             {**category, "keypoints": labels, "skeleton": []}
             for category in ground_truth["categories"]]}
         for task, name in FILES.items():
-            with atomic_path(Path(folder) / name) as path:
-                _write_rows(path, json.dumps(head)[:-1] + ', "annotations": ',
-                            self._true_rows(TASKS[task]), "}")
-        with atomic_path(Path(folder) / RESULTS) as path:
-            _write_rows(path, "", (_Row(_result(detection), self._whole_found(detection, own))
-                                   for detection, own in self._found), "")
+            write_rows(Path(folder) / name, map(_text, self._true_rows(TASKS[task])),
+                       json.dumps(head)[:-1] + ', "annotations": ', "}")
+        write_rows(Path(folder) / RESULTS, (
+            _text(_Row(_result(detection), self._whole_found(detection, own)))
+            for detection, own in self._found))
 
 
 class _Row(dict):
@@ -242,13 +245,7 @@ def _result(detection: dict) -> dict:
     return {name: detection[name] for name in ("image_id", "category_id", "score")}
 
 
-def _write_rows(path: Path, before: str, rows, after: str) -> None:
-    """Writes a JSON list row by row; of 294 landmarks each, all at once would fill the memory."""
-    with path.open("w", encoding="utf-8") as file:
-        file.write(before + "[")
-        for number, row in enumerate(rows):
-            text = json.dumps({**row, "keypoints": row["keypoints"].tolist()},
-                              separators=(",", ":"))
-            # Most numbers are whole, which json writes as 0.0.
-            file.write((",\n" if number else "\n") + text.replace(".0,", ",").replace(".0]", "]"))
-        file.write("\n]" + after)
+def _text(row: dict) -> str:
+    """JSON of a row. Most numbers are whole, which json writes as 0.0."""
+    text = json.dumps({**row, "keypoints": row["keypoints"].tolist()}, separators=(",", ":"))
+    return text.replace(".0,", ",").replace(".0]", "]")

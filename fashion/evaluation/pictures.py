@@ -24,9 +24,9 @@ def draw_found(image, found, class_names):
         [H, W, 3] uint8, a new picture.
     """
     return drawing.draw_detections(
-        image, found.boxes_px, found.class_ids, found.scores, found.to_dict().get("masks"),
-        class_names, under_labels=_landmarks(found.keypoints, skeletons.score_marks,
-                                             found.class_ids))
+        image, found.boxes_px, found.class_ids, found.scores, class_names=class_names,
+        mask_probs=found.mask_probs, under_labels=_landmarks(
+            found.keypoints, skeletons.score_marks, found.class_ids))
 
 
 def draw_truth(dataset, image_id, image):

@@ -1,29 +1,14 @@
 """Metrics as text for people."""
 
-from fashion.evaluation import landmarks, retrieval
-
-# DeepFashion2's own baseline, Match R-CNN, trained on the released training set and measured on
-# the whole validation set (README of switchablenorms/DeepFashion2). The paper's numbers are higher:
-# they come from a training set twice as large that was never released.
-PUBLISHED = {"bbox": {"AP": 0.638, "AP50": 0.789, "AP75": 0.745},
-             "segm": {"AP": 0.640, "AP50": 0.797, "AP75": 0.754},
-             "keypoints_visible": {"AP": 0.605, "AP50": 0.790, "AP75": 0.684},
-             "keypoints_visible_and_occluded": {"AP": 0.529, "AP50": 0.775, "AP75": 0.596}}
-# Its retrieval with detected boxes, by the features that the match head saw (Table 8 there).
-PUBLISHED_RETRIEVAL = {"class": (0.079, 0.198, 0.273, 0.329, 0.366),
-                       "keypoints": (0.182, 0.326, 0.416, 0.469, 0.510),
-                       "masks": (0.135, 0.271, 0.350, 0.407, 0.447),
-                       "class and keypoints": (0.192, 0.345, 0.435, 0.488, 0.524),
-                       "class and masks": (0.152, 0.295, 0.379, 0.435, 0.477)}
-PUBLISHED_IMAGES = 32_153
+from fashion.evaluation import landmarks, published, retrieval
 
 _NAMES = ("AP", "AP50", "AP75", "AP_small", "AP_medium", "AP_large", "AR")
-_CLASS_NAMES = _NAMES[:3]
-_TITLES = {"bbox": "boxes", "bbox_agnostic": "boxes, classes aside",
-           "segm": "masks", "segm_agnostic": "masks, classes aside",
-           "keypoints_visible": "landmarks, visible",
-           "keypoints_visible_and_occluded": "landmarks, visible and occluded",
-           "retrieval": "detected boxes", "retrieval_true_boxes": "true boxes"}
+_CLASS_NAMES = published.PRECISIONS
+TITLES = {"bbox": "boxes", "bbox_agnostic": "boxes, classes aside",
+          "segm": "masks", "segm_agnostic": "masks, classes aside",
+          "keypoints_visible": "landmarks, visible",
+          "keypoints_visible_and_occluded": "landmarks, visible and occluded",
+          "retrieval": "detected boxes", "retrieval_true_boxes": "true boxes"}
 _RETRIEVAL_NAMES = [f"top-{k}" for k in retrieval.RANKS]
 _RETRIEVAL_COUNTS = ("queries", "missed", "gallery")
 _LANDMARK_NAMES = {"found": "found", "PCK10": "PCK@0.1", "PCK20": "PCK@0.2"}
@@ -34,9 +19,9 @@ def format_metrics(metrics: dict[str, dict]) -> str:
 
     Retrieval has a table of its own, see `format_retrieval`.
     """
-    rows = [(_TITLES.get(task, task), *(_number(numbers.get(name)) for name in _NAMES))
+    rows = [(TITLES.get(task, task), *(number(numbers.get(name)) for name in _NAMES))
             for task, numbers in metrics.items() if task not in retrieval.TASKS]
-    return _table([("", *_NAMES), *rows]) if rows else ""
+    return table([("", *_NAMES), *rows]) if rows else ""
 
 
 def format_classes(metrics: dict[str, dict]) -> str:
@@ -46,14 +31,14 @@ def format_classes(metrics: dict[str, dict]) -> str:
     """
     tasks = [task for task in metrics
              if "per_class" in metrics[task] and task not in landmarks.TASKS]
-    titles = [f"{_TITLES[task]} {name}" for task in tasks for name in _CLASS_NAMES]
+    titles = [f"{TITLES[task]} {name}" for task in tasks for name in _CLASS_NAMES]
     rows = [("", "objects", *titles)]
     for class_name, first in metrics[tasks[0]]["per_class"].items() if tasks else ():
         if first["objects"]:
             numbers = [metrics[task]["per_class"][class_name][name]
                        for task in tasks for name in _CLASS_NAMES]
-            rows.append((class_name, f"{first['objects']:,}", *map(_number, numbers)))
-    return _table(rows) if tasks else ""
+            rows.append((class_name, f"{first['objects']:,}", *map(number, numbers)))
+    return table(rows) if tasks else ""
 
 
 def format_landmarks(metrics: dict[str, dict], task: str) -> str:
@@ -66,9 +51,9 @@ def format_landmarks(metrics: dict[str, dict], task: str) -> str:
         if numbers["objects"]:
             error = numbers["error_px"]
             rows.append((name, f"{numbers['objects']:,}",
-                         *(_number(numbers[key]) for key in (*_CLASS_NAMES, *_LANDMARK_NAMES)),
+                         *(number(numbers[key]) for key in (*_CLASS_NAMES, *_LANDMARK_NAMES)),
                          "-" if error is None else f"{error:.1f}"))
-    return f"{_TITLES[task].capitalize()}:\n{_table(rows)}"
+    return f"{TITLES[task].capitalize()}:\n{table(rows)}"
 
 
 def format_retrieval(metrics: dict[str, dict]) -> str:
@@ -81,8 +66,8 @@ def format_retrieval(metrics: dict[str, dict]) -> str:
         return ""
     rows = [("", *_RETRIEVAL_NAMES, *_RETRIEVAL_COUNTS)]
     for task in tasks:
-        rows += _retrieval_rows(_TITLES[task], metrics[task])
-    lines = ["Retrieval, from users' photos to shops':", _table(rows)]
+        rows += _retrieval_rows(TITLES[task], metrics[task])
+    lines = ["Retrieval, from users' photos to shops':", table(rows)]
     unsold = metrics[tasks[0]]["unsold"]  # the same for all tasks
     if unsold:
         lines.append(f"{unsold:,} more garments of users are no queries: no shop's photo shows one "
@@ -91,9 +76,9 @@ def format_retrieval(metrics: dict[str, dict]) -> str:
 
 
 def _retrieval_rows(title, numbers):
-    yield (title, *(_number(numbers[name]) for name in retrieval.NAMES),
+    yield (title, *(number(numbers[name]) for name in retrieval.NAMES),
            *(f"{numbers[name]:,}" for name in _RETRIEVAL_COUNTS))
-    yield ("  by chance", *(_number(numbers[f"chance_{name}"]) for name in retrieval.NAMES),
+    yield ("  by chance", *(number(numbers[f"chance_{name}"]) for name in retrieval.NAMES),
            *[""] * len(_RETRIEVAL_COUNTS))
 
 
@@ -107,17 +92,19 @@ def format_all(metrics: dict[str, dict]) -> str:
 
 def format_published() -> str:
     """The published numbers that a measurement on the whole validation set compares with."""
-    rows = [(features, *map(_number, tops)) for features, tops in PUBLISHED_RETRIEVAL.items()]
-    return ("Published for Match R-CNN on this set:\n" + format_metrics(PUBLISHED)
+    rows = [(features, *map(number, tops.values()))
+            for features, tops in published.README["retrieval"].items()]
+    return ("Published for Match R-CNN on this set:\n"
+            + format_metrics(published.README["tasks"])
             + "\n\nand for its retrieval with detected boxes, by what its match head sees:\n"
-            + _table([("", *_RETRIEVAL_NAMES), *rows]))
+            + table([("", *_RETRIEVAL_NAMES), *rows]))
 
 
-def _number(value: float | None) -> str:
+def number(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
 
 
-def _table(rows) -> str:
+def table(rows) -> str:
     """Rows of texts as lines: the first column to the left, the others to the right."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     return "\n".join(

@@ -18,17 +18,16 @@ from pathlib import Path
 import numpy as np
 
 from fashion.evaluation import retrieval_files, retrieval_rules
+from fashion.evaluation.retrieval_outcomes import MISSED, NAMES, NEVER, RANKS, Answer, Outcomes
 from fashion.retrieval.exact import top_k
 from fashion.retrieval.gallery import SAME_GARMENT, is_shown
 
+__all__ = ["NAMES", "RANKS", "TASKS", "RetrievalEvaluator"]
+
 TASKS = ("retrieval", "retrieval_true_boxes")
-RANKS = (1, 5, 10, 15, 20)
-NAMES = tuple(f"top{k}" for k in RANKS)
 USER, SHOP = 1, 2  # `Dataset.image_domain`
 
 _MOST = max(RANKS)
-# Places of queries without a right garment among the first 20, and without a detection.
-_NEVER, _MISSED = _MOST, _MOST + 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,11 +116,18 @@ class RetrievalEvaluator:
         self._add("retrieval_true_boxes", image_id, Found.of(image_id, raw))
 
     def _add(self, task, image_id, found) -> None:
-        domain = self._dataset.image_domain(image_id)
-        if domain in self._truth:
-            self._truth[domain][image_id] = self._read(image_id)
+        if self.see(image_id):
             self._found[task][image_id] = found
             self._searches.clear()
+
+    def see(self, image_id: int) -> bool:
+        """Takes note of a photo's annotated garments; whether it is a user's or a shop's."""
+        domain = self._dataset.image_domain(image_id)
+        if domain not in self._truth:
+            return False
+        if image_id not in self._truth[domain]:
+            self._truth[domain][image_id] = self._read(image_id)
+        return True
 
     def _read(self, image_id) -> Truth:
         boxes, class_ids, identities = (
@@ -156,47 +162,75 @@ class RetrievalEvaluator:
         shops = [image_id for image_id, truth in self._truth[SHOP].items() if len(truth.boxes)]
         return sorted(users + shops)
 
-    def evaluate(self, task: str) -> dict[str, float | int]:
+    def evaluate(self, task: str, subsets=None) -> dict[str, float | int | dict]:
         """Computes the numbers of a task.
 
         Args:
             task: of `TASKS`.
+            subsets: of the queries, see `subsets.subsets_of`.
 
         Returns:
             A dict of "top1", "top5", "top10", "top15" and "top20", 0 to 1; "chance_top1", ...: the
             same, expected of this gallery in random order; "queries"; "gallery", how many garments
             were searched; "missed", queries without a detection; "unsold", garments of users with
-            a style that no shop's photo shows: they are no queries.
+            a style that no shop's photo shows: they are no queries. With `subsets` also "subsets",
+            and "over_five": all of it for the queries that the paper's own tables ask, those with
+            more than five right garments.
 
         Raises:
             ValueError: no query.
         """
-        places, right = self._outcomes(task)
-        if not len(places):
+        outcomes, gallery = self.outcomes(task), len(self._search(task)[1])
+        if not len(outcomes):
             raise ValueError(
                 f"Task {task!r}: no garment of a user's photo is on a shop's photo among the "
                 "images that were measured. Take more images, or a data set with pairs.")
-        gallery = len(self._search(task)[1])
-        tops = {f"top{k}": float((places < k).mean()) for k in RANKS}
-        by_chance = {f"chance_top{k}": retrieval_rules.chance(right, gallery, k) for k in RANKS}
-        styled = int((self._identities(USER) > 0).sum())
-        return {**tops, **by_chance, "queries": len(places), "gallery": gallery,
-                "missed": int((places == _MISSED).sum()), "unsold": styled - len(places)}
+        numbers = {**outcomes.numbers(), **outcomes.chances(gallery), "gallery": gallery,
+                   "missed": int((outcomes.places == MISSED).sum()),
+                   "unsold": int((self._identities(USER) > 0).sum()) - len(outcomes)}
+        if subsets is not None:
+            often = outcomes.often_sold()
+            numbers |= outcomes.by_subset(subsets)
+            numbers["over_five"] = {**often.numbers(), **often.by_subset(subsets)}
+        return numbers
 
-    def _outcomes(self, task) -> tuple[np.ndarray, np.ndarray]:
-        """Of each query the place of the first right one, and [Q] how many are right in all."""
-        right, (_, _, rows) = self._right(task), self._search(task)
-        places, counts, first = [], [], 0
+    def outcomes(self, task: str) -> Outcomes:
+        """What became of each query of a task."""
+        right, (_, _, hits), sold = self._right(task), self._search(task), self._sold()
+        rows, first = [], 0
         for image_id, asked in self.queries().items():
             truth, found = self._truth[USER][image_id], self._of(task, image_id)
             chosen = retrieval_rules.stand_ins(truth.boxes, truth.class_ids, found.boxes,
                                                found.class_ids, found.scores)
-            for identity, row in zip(truth.identities[asked], chosen[asked], strict=True):
-                hits = right[int(identity)] if row >= 0 else []
-                places.append(_place(rows[first + row], hits) if row >= 0 else _MISSED)
-                counts.append(len(hits))
+            for garment in np.flatnonzero(asked):
+                identity, row = int(truth.identities[garment]), chosen[garment]
+                same = right[identity] if row >= 0 else []
+                place = _place(hits[first + row], same) if row >= 0 else MISSED
+                rows.append((image_id, garment, first + row if row >= 0 else -1, place, len(same),
+                             sold[identity]))
             first += len(found)
-        return np.array(places), np.array(counts)
+        return Outcomes(*np.array(rows, int).reshape(-1, 6).T)
+
+    def _sold(self) -> dict[int, int]:
+        """How many annotated garments of shops there are, by identity."""
+        return dict(zip(*(values.tolist() for values in np.unique(
+            self._identities(SHOP), return_counts=True)), strict=True))
+
+    def answers(self, task: str):
+        """Yields an `Answer` for each query of a task."""
+        right, (asked, gallery, hits) = self._right(task), self._search(task)
+        outcomes = self.outcomes(task)
+        for image_id, garment, row, place in zip(
+                outcomes.image_ids.tolist(), outcomes.garments.tolist(), outcomes.rows,
+                outcomes.places.tolist(), strict=True):
+            truth = self._truth[USER][image_id]
+            found = hits[row] if row >= 0 else np.zeros(0, int)
+            found = found[found >= 0]
+            yield Answer(
+                image_id, garment, int(truth.class_ids[garment]),
+                asked.boxes[row] if row >= 0 else None, place, gallery.images[found],
+                gallery.boxes[found], gallery.class_ids[found],
+                np.isin(found, right[int(truth.identities[garment])]))
 
     def _right(self, task) -> dict[int, list[int]]:
         """By identity the rows of the gallery that show it."""
@@ -246,4 +280,4 @@ class RetrievalEvaluator:
 def _place(rows, right) -> int:
     """Place of the first of `rows` [20] that is right, from 0."""
     is_right = np.isin(rows, right)
-    return int(is_right.argmax()) if is_right.any() else _NEVER
+    return int(is_right.argmax()) if is_right.any() else NEVER

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from fashion.evaluation import coco
-from mrcnn.files import atomic_path
+from fashion.evaluation.json_rows import write_rows
 
 TRUTH = ("val_query.json", "val_gallery.json")
 # The script takes 20 results of every garment: a smaller gallery's are filled up with these.
@@ -76,13 +76,7 @@ class Writer:
                    "gallery_image_id": images[hits].tolist(), "gallery_bbox": boxes[hits].tolist()}
 
     def _write(self, name, rows) -> None:
-        """A JSON list, row by row: of the whole validation set it is too long for one text."""
-        with (atomic_path(self._folder / name) as path,
-              path.open("w", encoding="utf-8") as file):
-            file.write("[")
-            for number, row in enumerate(rows):
-                file.write((",\n" if number else "\n") + json.dumps(row))
-            file.write("\n]")
+        write_rows(self._folder / name, map(json.dumps, rows))
 
 
 def _pair_and_styles(info: dict, identities: np.ndarray):

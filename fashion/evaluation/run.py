@@ -97,7 +97,7 @@ def evaluate_instances(detector, dataset, image_ids=None, batch_size: int | None
     wanted, searches = _split(tasks)
     evaluator, garments, count = InstanceEvaluator(dataset, standard), None, 0
     skipped, running = Problems(), deque()
-    images = _readable_images(dataset, image_ids, running, skipped)
+    images = readable_images(dataset, image_ids, running, skipped)
     found = detector.predict(images, batch_size)
     for image_id, raw in _named("Evaluating", image_ids, running, found):
         count += 1
@@ -152,14 +152,14 @@ def _describe(describer, dataset, garments, batch_size, skipped) -> None:
     """Gives the network the true boxes, and the evaluator what it makes of them."""
     image_ids, running = garments.photos_to_describe(), deque()
     most = describer.config.KEYPOINT_MAX_INSTANCES
-    photos = ((image, *_first_garments(dataset, running[-1], most, skipped))
-              for image in _readable_images(dataset, image_ids, running, skipped))
+    photos = ((image, *first_garments(dataset, running[-1], most, skipped))
+              for image in readable_images(dataset, image_ids, running, skipped))
     described = describer.describe(photos, batch_size)
     for image_id, raw in _named("Describing true boxes", image_ids, running, described):
         garments.add_true(image_id, raw)
 
 
-def _first_garments(dataset, image_id, most: int, skipped: Problems):
+def first_garments(dataset, image_id, most: int, skipped: Problems):
     """Boxes and class ids of a photo's first garments; `skipped` gets those after them."""
     boxes_px, class_ids = dataset.load_boxes(image_id), dataset.image_class_ids(image_id)
     for place in range(most, len(boxes_px)):
@@ -175,7 +175,7 @@ def _named(title: str, image_ids, running: deque, results):
             progress.update()
 
 
-def _readable_images(dataset, image_ids, running: deque, skipped: Problems):
+def readable_images(dataset, image_ids, running: deque, skipped: Problems):
     """Yields each image that can be read and puts its id into `running`."""
 
     def load(image_id):

@@ -18,7 +18,33 @@ logger = logging.getLogger(__name__)
 SHOWN_SCORE = 0.5
 
 
-class AveragePrecision(keras.callbacks.Callback):
+class EveryFewEpochs(keras.callbacks.Callback):
+    """Measures at the end of every so manieth epoch, and of the first and the last.
+
+    The first is that of this process: what cannot be measured ends a training at once, not after
+    days.
+
+    Args:
+        every: epochs from one measurement to the next.
+    """
+
+    def __init__(self, every=1):
+        super().__init__()
+        self.every = every
+        self._is_first = True
+
+    def on_epoch_end(self, epoch, logs=None):
+        number = epoch + 1
+        if self._is_first or number % self.every == 0 or number == self.params["epochs"]:
+            self._is_first = False
+            self.measure(epoch, logs)
+
+    def measure(self, epoch, logs):
+        """Measures the network as it is, and may add numbers to the epoch's logs."""
+        raise NotImplementedError
+
+
+class AveragePrecision(EveryFewEpochs):
     """Adds average precisions, and retrieval's top-k, of validation images to an epoch's logs.
 
     Names are `bbox_AP`, `bbox_AP50`, `bbox_AP75`, and the same for all other tasks of instances
@@ -31,15 +57,16 @@ class AveragePrecision(keras.callbacks.Callback):
         dataset: prepared `Dataset`.
         limit: about so many images, see `images_to_measure`; None takes all.
         standard: what its keypoints are measured by, if it has any.
+        every: epochs from one measurement to the next.
     """
 
-    def __init__(self, detector, dataset, limit=None, standard=DEEPFASHION2):
-        super().__init__()
+    def __init__(self, detector, dataset, limit=None, standard=DEEPFASHION2, every=1):
+        super().__init__(every)
         self.detector, self.dataset, self.standard = detector, dataset, standard
         self.image_ids = images_to_measure(dataset, limit, detector.config.HEADS)
         self.describer = describer_of(detector) if "match" in detector.config.HEADS else None
 
-    def on_epoch_end(self, epoch, logs=None):
+    def measure(self, epoch, logs):
         evaluation = evaluate_instances(
             self.detector, self.dataset, self.image_ids, standard=self.standard,
             describer=self.describer)

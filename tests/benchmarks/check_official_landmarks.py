@@ -57,15 +57,15 @@ def official(path):
     return module.COCOeval
 
 
-def measure(evaluator, truth, results):
-    """Its five average precisions; -1 where there is nothing to measure."""
+def measure(evaluator, truth, results, kind="keypoints", count=5):
+    """Its first `count` average precisions; -1 where there is nothing to measure."""
     with contextlib.redirect_stdout(io.StringIO()):
         coco = COCO(str(truth))
-        evaluation = evaluator(coco, coco.loadRes(str(results)), "keypoints")
+        evaluation = evaluator(coco, coco.loadRes(str(results)), kind)
         evaluation.evaluate()
         evaluation.accumulate()
         evaluation.summarize()
-    return [float(number) for number in evaluation.stats[:5]]
+    return [float(number) for number in evaluation.stats[:count]]
 
 
 if __name__ == "__main__":
