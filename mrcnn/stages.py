@@ -82,6 +82,38 @@ def run_graph(graph, molded_images, windows_px, outputs):
     return OrderedDict((name, _array(stage, values)) for name, stage in wanted.items())
 
 
+def run_training_graph(graph, batch, names):
+    """Compute stages of a training graph, all of one and the same draw of anchors and ROIs.
+
+    Args:
+        graph: a `keras.Model` of `Network.training_graph`.
+        batch: dict of arrays, as `mrcnn.data.loader.Loader` yields them.
+        names: of layers, such as "rpn_targets", "sampled_rois" or "mrcnn_mask_loss".
+
+    Returns:
+        A dict name -> what the layer gives: an array, or a dict of arrays.
+
+    Raises:
+        ValueError: the graph has no such layer.
+    """
+    known = {layer.name for layer in graph.layers}
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise ValueError(f"This training graph has no layers {unknown}. There are: "
+                         f"{', '.join(layer.name for layer in graph.layers)}.")
+    part = keras.Model(graph.input, {name: _output(graph.get_layer(name)) for name in names})
+    # Not `predict`: that would trace a function for one batch.
+    values = part({name: batch[name] for name in graph.input}, training=False)
+    return keras.tree.map_structure(keras.ops.convert_to_numpy, values)
+
+
+def _output(layer):
+    """What a layer gives, its tensors in the dict or list that it returned them in."""
+    node = layer._inbound_nodes[0]
+    structure = layer.compute_output_spec(*node.arguments.args, **node.arguments.kwargs)
+    return keras.tree.pack_sequence_as(structure, node.output_tensors)
+
+
 def _array(stage, values):
     array = keras.ops.convert_to_numpy(values[stage])
     return array[0][array[0] >= 0] if stage == NMS else array
