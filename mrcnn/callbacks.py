@@ -15,6 +15,8 @@ logger = logging.getLogger(__name__)
 
 # Seconds between two lines of progress where there is no terminal for a bar.
 LINE_SECONDS = 30
+# Steps that a profile is taken of, counted from the start of this training: those before compile.
+PROFILED_STEPS = (10, 15)
 
 
 class ProgressReport(keras.callbacks.Callback):
@@ -123,9 +125,11 @@ class LossLog(keras.callbacks.Callback):
 class TensorBoard(keras.callbacks.Callback):
     """Feeds TensorBoard: `tensorboard --logdir=LOGS`.
 
-    Training and validation share the names of their losses, and so their charts. Besides: the
-    learning rate, images a second, the share of time spent waiting for data, the configuration,
-    and the same few photos after every epoch with what is found on them.
+    Training and validation share the names of their losses, and so their charts. All losses stand
+    under `losses/`, other numbers of heads and of custom callbacks under `measured/`: TensorBoard
+    gives every name without a group a row of its own. Besides: the learning rate, the norm of the
+    gradient before clipping, images a second, the share of time spent waiting for data, the
+    configuration, and the same few photos after every epoch with what is found on them.
 
     Without TensorFlow (Keras on JAX alone) it says so once and does nothing.
 
@@ -134,20 +138,38 @@ class TensorBoard(keras.callbacks.Callback):
         run: `resume.RunFolder`.
         draw: image id -> {tag: picture [height, width, 3] uint8} of what is found now.
         image_ids: of the photos to draw.
+        extras: any of "histograms", of all weights after every epoch, and "profile", of what the
+            devices do in a few steps (TensorFlow backend only; `pip install xprof` shows it).
     """
 
-    def __init__(self, trainer, run, draw=None, image_ids=()):
+    def __init__(self, trainer, run, draw=None, image_ids=(), extras=()):
         super().__init__()
         self.trainer, self.run, self.draw, self.image_ids = trainer, run, draw, image_ids
+        self.extras = extras
         self._tf = _tensorflow()
         self._writers = {}
+        self._steps, self._is_profiling, self._mark = 0, False, None
+
+    def on_train_batch_begin(self, batch, logs=None):
+        if self._steps == PROFILED_STEPS[0] and "profile" in self.extras:
+            self._start_profile()
+        if self._is_profiling:
+            self._mark = self._tf.profiler.experimental.Trace(
+                "train", step_num=self.trainer.progress.step, _r=1)
+            self._mark.__enter__()
 
     def on_train_batch_end(self, batch, logs=None):
+        self._steps += 1
+        if self._is_profiling:
+            self._mark.__exit__(None, None, None)
+        if self._steps == PROFILED_STEPS[1]:
+            self._stop_profile()
         trainer = self.trainer
         images = trainer.config.BATCH_SIZE * trainer.config.ACCUMULATION_STEPS
         self._scalars("train", {
             **logs,
-            "learning_rate": float(np.asarray(trainer.optimizer.learning_rate)),
+            "optimizer/learning_rate": float(np.asarray(trainer.optimizer.learning_rate)),
+            "optimizer/gradient_norm": trainer.gradient_norm,
             "speed/images_per_second": images / trainer.step_seconds,
             "speed/share_of_time_waiting_for_data": trainer.wait_seconds / trainer.step_seconds,
         })
@@ -158,10 +180,13 @@ class TensorBoard(keras.callbacks.Callback):
         self._scalars("validation", metrics)
         for image_id in self.image_ids if self._tf else ():
             self._pictures(image_id)
+        if self._tf and "histograms" in self.extras:
+            self._histograms()
         for writer in self._writers.values():
             writer.flush()
 
     def on_train_end(self, logs=None):
+        self._stop_profile()
         for writer in self._writers.values():
             writer.close()
         self._writers = {}
@@ -170,7 +195,7 @@ class TensorBoard(keras.callbacks.Callback):
         if self._tf:
             with self._writer(part).as_default(self.trainer.progress.step):
                 for name, value in values.items():
-                    self._tf.summary.scalar(name, value)
+                    self._tf.summary.scalar(_tag(name), value)
 
     def _pictures(self, image_id):
         """Training does not end for a picture that cannot be drawn."""
@@ -182,6 +207,28 @@ class TensorBoard(keras.callbacks.Callback):
         with self._writer("validation").as_default(self.trainer.progress.step):
             for tag, picture in pictures.items():
                 self._tf.summary.image(f"{tag}/{image_id}", np.asarray(picture, np.uint8)[None])
+
+    def _histograms(self):
+        with self._writer("train").as_default(self.trainer.progress.step):
+            for layer in self.trainer.network.layers_by_name().values():
+                for variable in layer.weights:
+                    self._tf.summary.histogram(f"weights/{variable.path}", variable.numpy())
+
+    def _start_profile(self):
+        """Nor does it end where nothing can be profiled."""
+        if self._tf is None or keras.backend.backend() != "tensorflow":
+            logger.warning("No profile: it is taken by TensorFlow, which does not train here.")
+            return
+        try:
+            self._tf.profiler.experimental.start(str(self.run.make() / "train"))
+            self._is_profiling = True
+        except self._tf.errors.OpError as error:
+            logger.warning("No profile: %s", error)
+
+    def _stop_profile(self):
+        if self._is_profiling:
+            self._is_profiling = False
+            self._tf.profiler.experimental.stop()
 
     def _writer(self, part):
         if part not in self._writers:
@@ -208,6 +255,13 @@ def _tensorflow():
     if keras.backend.backend() != "tensorflow":
         tf.config.set_visible_devices([], "GPU")  # it would take the memory that training needs
     return tf
+
+
+def _tag(name):
+    """A number's name behind that of its group."""
+    if "/" in name:
+        return name
+    return f"losses/{name}" if name.endswith("loss") else f"measured/{name}"
 
 
 def _table(values):

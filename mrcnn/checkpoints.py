@@ -56,7 +56,8 @@ class Checkpoints(keras.callbacks.Callback):
         if progress.best_epoch == progress.epoch:
             self._note_best()
         self.run.thin(self.keep, progress.best_epoch)
-        if watch not in logs:  # said only now that the epoch is safe
+        # Not in the first epoch: it never will be. Said only now that the epoch is safe.
+        if watch not in logs and progress.watch != watch:
             raise ValueError(f"No metric {watch!r} to watch; an epoch has {', '.join(logs)}.")
 
     def on_train_end(self, logs=None):

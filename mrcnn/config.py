@@ -70,8 +70,9 @@ class Config:
     VALIDATION_STEPS = None
 
     # ---- backbone and pyramid ----
-    # resnet18, resnet50, resnet101, or a callable (layers, image) -> [C2, C3, C4, C5] at
-    # BACKBONE_STRIDES; the pyramid's shapes follow from the strides.
+    # resnet18, resnet50, resnet101, vgg16 (one level: BACKBONE_STRIDES = [16]), or a callable
+    # (layers, image) -> [C2, C3, C4, C5] at BACKBONE_STRIDES; the pyramid's shapes follow from the
+    # strides.
     BACKBONE = "resnet101"
     # image shape -> [levels, (height, width)] of a BACKBONE of one's own, for
     # `modellib.compute_backbone_shapes`; the network asks the backbone itself.

@@ -5,10 +5,14 @@ edge at x = 10.0 runs between the pixels 9 and 10, and is drawn there.
 """
 
 import functools
+import itertools
 
 import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
+
+from mrcnn.masks import paste_crop
+from mrcnn.outlines import level_lines, outlines, window
 
 # One colour per category, chosen for the greatest least distance between any two of them (CIELAB,
 # at least 24) as seen with usual, red-, green- and blue-blind eyes.
@@ -27,7 +31,8 @@ def class_color(class_id):
 
 
 def draw_detections(image, boxes, class_ids, scores=None, masks=None, class_names=None, *,
-                    labels=None, colors=None, show_boxes=True, under_labels=None):
+                    mask_probs=None, labels=None, colors=None, show_boxes=True,
+                    under_labels=None):
     """Draws objects on a photo: tinted masks with outlines, boxes, and labels clear of each other.
 
     Args:
@@ -37,6 +42,8 @@ def draw_detections(image, boxes, class_ids, scores=None, masks=None, class_name
         scores: [N] 0 to 1, written in the label; None leaves them out (ground truth).
         masks: [H, W, N] bool, or None.
         class_names: names by class id, background first; None leaves them out.
+        mask_probs: [N, h, w] 0 to 1, each over its box, instead of masks: drawn sooner than the
+            bitmaps that they become, with outlines at fractions of a pixel.
         labels: [N] texts instead of name and score.
         colors: [N] RGB, 0 to 255, instead of each category's own.
         show_boxes: False draws masks and labels only.
@@ -48,7 +55,7 @@ def draw_detections(image, boxes, class_ids, scores=None, masks=None, class_name
     """
     boxes = np.asarray(boxes, np.float64).reshape(-1, 4)
     picture = np.array(image, dtype=np.uint8, order="C")
-    _check_counts(picture, boxes, class_ids, scores, masks)
+    _check_counts(picture, boxes, class_ids, scores, masks, mask_probs)
     if colors is None:
         colors = [class_color(class_id) for class_id in class_ids]
     if labels is None:
@@ -56,7 +63,9 @@ def draw_detections(image, boxes, class_ids, scores=None, masks=None, class_name
     thickness = max(1, round(min(picture.shape[:2]) / 400))
     areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
     for i in np.argsort(-areas, kind="stable"):  # large ones first: small ones stay in sight
-        if masks is not None:
+        if mask_probs is not None:
+            _draw_mask_probs(picture, mask_probs[i], boxes[i], colors[i], thickness)
+        elif masks is not None:
             _draw_mask(picture, masks[:, :, i], colors[i], thickness)
         if show_boxes:
             _draw_box(picture, boxes[i], colors[i], thickness)
@@ -123,9 +132,9 @@ def side_by_side(truth, prediction, captions=("truth", "prediction")):
     return np.concatenate([left, gap, right], axis=1)
 
 
-def caption(picture, text):
-    """Adds a white line with a text above a picture [H, W, 3]."""
-    font = _font(max(12, picture.shape[1] // 30))
+def caption(picture, text, size=None):
+    """Adds a white line with a text above a picture [H, W, 3]; size px high, None to suit it."""
+    font = _font(size or max(12, picture.shape[1] // 30))
     bar = Image.new("RGB", (picture.shape[1], font.size + font.size // 2), "white")
     ImageDraw.Draw(bar).text((font.size // 4, 0), text, fill="black", font=font)
     return np.concatenate([np.asarray(bar), picture], axis=0)
@@ -162,12 +171,14 @@ def contact_sheet(pictures, columns=None, width=1600):
     return sheet
 
 
-def _check_counts(picture, boxes, class_ids, scores, masks):
+def _check_counts(picture, boxes, class_ids, scores, masks, mask_probs):
     if picture.ndim != 3 or picture.shape[2] != 3:
         raise ValueError(f"Expected an RGB picture [H, W, 3], got shape {list(picture.shape)}.")
     counts = {"boxes": len(boxes), "class_ids": len(class_ids)}
     if scores is not None:
         counts["scores"] = len(scores)
+    if mask_probs is not None:
+        counts["mask_probs"] = len(mask_probs)
     if masks is not None:
         counts["masks"] = masks.shape[2]
         if masks.shape[:2] != picture.shape[:2]:
@@ -184,68 +195,51 @@ def _labels(class_ids, scores, class_names):
     return [f"{name} {score:.2f}".strip() for name, score in zip(names, scores, strict=True)]
 
 
-def outlines(mask):
-    """Outlines of a bitmap, halfway between its pixels and those around it, holes too.
-
-    These are the lines of marching squares at level 0.5, as skimage.measure.find_contours gives
-    them but in less time and without points on straight runs. Pixels that touch at a corner are
-    joined.
-
-    Args:
-        mask: [H, W] bool; objects that touch the border are closed along it.
-
-    Returns:
-        list of [V, (x, y)] px, closed: the last point is the first.
-    """
-    top, left, window = _window(mask)
-    # A grid twice as fine, with a margin: node n lies at (n - 1) / 2 px. The blur is the bilinear
-    # interpolation between pixel centres, which are the even nodes; a full pixel comes to 4.
-    grid = np.zeros((2 * window.shape[0] + 3, 2 * window.shape[1] + 3), np.uint8)
-    grid[2:-1:2, 2:-1:2] = 16 * window.view(np.uint8)
-    inside = (cv2.GaussianBlur(grid, (3, 3), 0) >= 2).view(np.uint8)
-    lines, _ = cv2.findContours(inside, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
-    return [(np.concatenate([line, line[:1]])[:, 0] - 1) / 2 + (left, top) for line in lines]
-
-
-def _window(mask):
-    """First row, first column and bitmap of the smallest part of a mask that holds all of it."""
-    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    if not len(rows):
-        return 0, 0, mask[:0, :0]
-    return rows[0], columns[0], mask[rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1]
-
-
 def _draw_mask(picture, mask, color, thickness):
-    """Tints the mask's pixels and draws its outline, in place, working on its window only."""
-    mask = np.ascontiguousarray(mask, bool)
-    top, left, window = _window(mask)
-    if not window.size:
-        return
-    area = picture[top:top + window.shape[0], left:left + window.shape[1]]
-    tints = np.arange(256)[:, None] * (1 - _FILL) + np.array(color) * _FILL
-    tinted = cv2.LUT(area, tints.astype(np.uint8)[None])
-    cv2.copyTo(tinted, window.view(np.uint8), area)
-    for outline in outlines(window):
-        _polyline(picture, outline + (left, top), color, thickness)
+    """Tints a bitmap's pixels and draws its outline, in place."""
+    top, left, inside = window(np.ascontiguousarray(mask, bool))
+    _tint(picture[top:top + inside.shape[0], left:left + inside.shape[1]], inside, color)
+    for line in outlines(inside):
+        _draw_polygon(picture, line + (left, top), color, thickness)
+
+
+def _draw_mask_probs(picture, probs, box, color, thickness):
+    """Tints the pixels of a mask [h, w] over its box and draws its outline, in place."""
+    values, (top, left) = paste_crop(probs, box, picture.shape[:2])
+    inside = values >= 0.5
+    _tint(picture[top:top + inside.shape[0], left:left + inside.shape[1]], inside, color)
+    for line in level_lines(values):
+        _draw_polygon(picture, line + (left, top), color, thickness)
+
+
+def _tint(area, inside, color):
+    """Tints the pixels of a part [h, w, 3] of a picture that are inside, in place."""
+    if area.size:
+        tints = np.arange(256)[:, None] * (1 - _FILL) + np.array(color) * _FILL
+        tinted = cv2.LUT(area, tints.astype(np.uint8)[None])
+        cv2.copyTo(tinted, inside.view(np.uint8), area)
 
 
 def _draw_box(picture, box, color, thickness):
     y1, x1, y2, x2 = box
-    corners = np.array([(x1, y1), (x2, y1), (x2, y2), (x1, y2), (x1, y1)])
-    _polyline(picture, corners, color, thickness)
+    corners = np.array([(x1, y1), (x2, y1), (x2, y2), (x1, y2)])
+    _draw_polygon(picture, corners, color, thickness)
 
 
-def _polyline(picture, points, color, thickness):
-    """Draws an open line through continuous points [V, (x, y)] px, smooth, in place."""
+def _draw_polygon(picture, points, color, thickness):
+    """Draws a closed line through continuous points [V, (x, y)] px, smooth, in place."""
     # OpenCV's whole coordinates are pixel centres, which lie at 0.5 here.
     fixed = np.round((points - 0.5) * 2 ** _SUBPIXEL_BITS).astype(np.int32)
-    cv2.polylines(picture, [fixed], False, color, thickness, cv2.LINE_AA, _SUBPIXEL_BITS)
+    # Points less than an eighth of a pixel off the line cost much time and show nothing.
+    fixed = cv2.approxPolyDP(fixed, 2 ** _SUBPIXEL_BITS / 8, True)
+    cv2.polylines(picture, [fixed], True, color, thickness, cv2.LINE_AA, _SUBPIXEL_BITS)
 
 
 def _draw_labels(picture, labels):
     """Writes (text, box, color) labels in order, in place; a later one avoids all earlier ones."""
     height, width = picture.shape[:2]
-    font = _font(max(10, min(height, width) // 30))
+    side = min(height, width)
+    font = _font(max(10, min(side // 30, 26), side // 40))
     taken = []
     for text, box, color in labels:
         if not text:
@@ -267,11 +261,13 @@ def _label(text, size, color, font):
 
 
 def _free_spot(box, size, limits, taken):
-    """Top left corner (x, y) for a label of `size` (w, h): at the box's edges, else below those."""
+    """Top left corner (x, y) for a label of `size` (w, h): at the box's edges, else near it."""
     y1, x1, y2, x2 = (int(value) for value in box)
     w, h = size
     spots = [(x1, y1 - h), (x1, y1), (x2 - w, y1 - h), (x1, y2 - h), (x1, y2), (x2 - w, y2 - h)]
     spots += [(x1, y) for y in (*range(y1, limits[1], h), *range(y1, 0, -h))]
+    spots += sorted(itertools.product(range(0, limits[0], w), range(0, limits[1], h)),
+                    key=lambda spot: abs(spot[0] - x1) + abs(spot[1] - y1))
     spots = [(max(0, min(x, limits[0] - w)), max(0, min(y, limits[1] - h))) for x, y in spots]
     free = (spot for spot in spots if not any(_overlap(spot, size, other) for other in taken))
     return next(free, spots[0])

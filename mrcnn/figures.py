@@ -14,8 +14,9 @@ import random
 
 import numpy as np
 
-from mrcnn.drawing import apply_mask, outlines
+from mrcnn.drawing import apply_mask
 from mrcnn.masks import paste
+from mrcnn.outlines import outlines
 
 _TEXT = {"color": "w", "size": 11, "backgroundcolor": "none"}
 # How `draw_boxes` draws a box, by its visibility.

@@ -166,7 +166,7 @@ class MaskRCNN(MatterportMethods):
     def train(self, train_dataset, val_dataset, learning_rate=None, epochs=None, layers="all",
               augmentation=None, custom_callbacks=None, no_augmentation_sources=None,
               schedule=None, save_every=0, keep=None, watch=None, patience=0, draw=None,
-              picture_ids=()):
+              picture_ids=(), tensorboard=()):
         """Train.
 
         Args:
@@ -184,6 +184,7 @@ class MaskRCNN(MatterportMethods):
             schedule: a key of `schedules.SCHEDULES`; None takes Config.SCHEDULE.
             save_every, keep, watch, patience: see `Checkpoints`.
             draw, picture_ids: see `TensorBoard`.
+            tensorboard: its extras.
 
         Returns:
             The `training.Trainer`, for its `progress` and `stop_reason`.
@@ -212,7 +213,7 @@ class MaskRCNN(MatterportMethods):
             trainer, self.run, metadata, save_every, keep, watch, patience)
         self._history = keras.callbacks.History()
         callbacks = [*(custom_callbacks or ()), self._history, ProgressReport(trainer),
-                     TensorBoard(trainer, self.run, draw, picture_ids),
+                     TensorBoard(trainer, self.run, draw, picture_ids, tensorboard),
                      LossLog(trainer, self.run), checkpoints]
         try:
             trainer.fit(batches, validation and _First(validation, config.VALIDATION_STEPS),

@@ -18,6 +18,9 @@ class _DetectorOptimizer:
         decay: weight decay of the kernels.
         sum_gradients: list of gradients -> their sums over all replicas; None where there is one.
         **kwargs: of the Keras optimizer.
+
+    Attributes:
+        gradient_norm: variable, the norm of all gradients of the last step together, unclipped.
     """
 
     def __init__(self, *args, multipliers=None, clip_norm=None, decay=0.0, sum_gradients=None,
@@ -27,6 +30,8 @@ class _DetectorOptimizer:
         self.clip_norm = clip_norm
         self.decay = decay
         self.sum_gradients = sum_gradients
+        self.gradient_norm = self.add_variable(
+            (), dtype="float32", aggregation="only_first_replica", name="gradient_norm")
 
     def _rate(self, variable, learning_rate):
         """Learning rate of one variable."""
@@ -41,15 +46,16 @@ class _DetectorOptimizer:
         return self._trainable_variables[self._get_variable_index(variable)]
 
     def _clip_gradients(self, grads):
-        """Clip by the norm of the whole gradient.
+        """Note the norm of the whole gradient, and clip by it.
 
         Keras' own `global_clipnorm` sees one replica's gradients before they are summed, and so
         clips at another norm with several GPUs than with one.
         """
-        if not self.clip_norm:
-            return grads
         whole = self.sum_gradients(grads) if self.sum_gradients else grads
         norm = ops.sqrt(sum(ops.sum(ops.square(ops.cast(g, "float32"))) for g in whole))
+        self.gradient_norm.assign(norm)
+        if not self.clip_norm:
+            return grads
         scale = self.clip_norm / ops.maximum(norm, self.clip_norm)
         return [gradient * ops.cast(scale, gradient.dtype) for gradient in grads]
 

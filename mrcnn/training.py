@@ -106,7 +106,14 @@ class Trainer:
     @property
     def variables(self):
         """What a resume file holds besides the weights, for `resume.save_state`."""
-        return {"random": self.model.random_state, "optimizer": self.optimizer.variables}
+        # Not the norm: the next step begins with a new one.
+        remembered = [x for x in self.optimizer.variables if x is not self._gradient_norm]
+        return {"random": self.model.random_state, "optimizer": remembered}
+
+    @property
+    def gradient_norm(self):
+        """Norm of all gradients of the last step together, before clipping."""
+        return float(np.asarray(self._gradient_norm))
 
     def restore(self, path):
         """Take random state and optimizer from a resume file.
@@ -268,6 +275,9 @@ class Trainer:
             self.optimizer = make_optimizer(
                 self.config, new, sum_over_replicas if self.strategy else None)
             self.optimizer.build(self.model.trainable_variables)
+            # For mixed_float16 ours is within one that scales the loss.
+            ours = getattr(self.optimizer, "inner_optimizer", self.optimizer)
+            self._gradient_norm = ours.gradient_norm
             # XLA slows training on a CPU, and TensorFlow's NMS kernel knows none.
             self.model.compile(optimizer=self.optimizer, auto_scale_loss=False,
                                jit_compile=keras.backend.backend() == "jax")

@@ -27,10 +27,12 @@ from mrcnn.plots import (
     plot_overlaps,
     plot_precision_recall,
 )
+from mrcnn.skeletons import draw_keypoints, heatmap_sheet, score_marks, visibility_marks
 
 __all__ = [
     "apply_mask", "caption", "class_color", "contact_sheet", "display_differences",
     "display_images", "display_instances", "display_table", "display_top_masks",
-    "display_weight_stats", "draw_box", "draw_boxes", "draw_detections", "draw_rois",
-    "plot_overlaps", "plot_precision_recall", "random_colors", "side_by_side",
+    "display_weight_stats", "draw_box", "draw_boxes", "draw_detections", "draw_keypoints",
+    "draw_rois", "heatmap_sheet", "plot_overlaps", "plot_precision_recall", "random_colors",
+    "score_marks", "side_by_side", "visibility_marks",
 ]

@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 # Forks of Matterport kept the anchors, which are constants, as a weight.
 CONSTANTS = {"anchors"}
 CONV1 = ("conv1", "kernel")
+VGG_CONV1 = ("block1_conv1", "kernel")
 KEYPOINT_MAPS = ("mrcnn_keypoint", "kernel")
 LOGITS_BIAS = ("mrcnn_class_logits", "bias")
 
@@ -35,9 +36,10 @@ def load_weights(network, path, by_name=False, exclude=None):
     Args:
         network: anything with `layers_by_name()`.
         path: HDF5 file with Matterport's layer names, of Keras 1 or 2 or a `.weights.h5` of
-            Keras 3, weights or a whole model (also `.keras`). Keras' ImageNet ResNet-50 expects
-            blue, green, red: its first kernel is turned round. Heatmaps that keypoints of several
-            classes shared (LANDMARK_GROUPS) become one for each, where this network has as many.
+            Keras 3, weights or a whole model (also `.keras`). Keras' ImageNet ResNet-50 and VGG16
+            expect blue, green, red: their first kernel is turned round. Heatmaps that keypoints of
+            several classes shared (LANDMARK_GROUPS) become one for each, where this network has as
+            many.
         by_name: whether weights without a counterpart are allowed, on either side.
         exclude: names of layers that keep their values. Implies `by_name`, as in Matterport.
 
@@ -60,13 +62,21 @@ def load_weights(network, path, by_name=False, exclude=None):
         _check(report, by_name or exclude, _class_counts(variables, datasets))
         values = _read(report, datasets)
         is_matterports = not saved and not keras_layout.is_keras3(file)
-    if is_matterports and CONV1 in values and matterport_layout.is_keras_resnet50(theirs):
-        values[CONV1] = values[CONV1][:, :, ::-1]  # it expects blue first; exact
+    if is_matterports:
+        _turn_colours(values, theirs)
     for key, value in values.items():
         variables[key].assign(value)
     unknown = exclude - set(known) - matterport_layout.NAMES
     _tell(report, unknown, None if saved or is_matterports else network)
     return report
+
+
+def _turn_colours(values, theirs):
+    """Turns round the first kernel of Keras' ImageNet networks, which expect blue first; exact."""
+    if VGG_CONV1 in values:
+        values[VGG_CONV1] = values[VGG_CONV1][:, :, ::-1]
+    if CONV1 in values and matterport_layout.is_keras_resnet50(theirs):
+        values[CONV1] = values[CONV1][:, :, ::-1]
 
 
 def save_weights(network, path, metadata=None, dtype=None):
@@ -78,7 +88,8 @@ def save_weights(network, path, metadata=None, dtype=None):
         network: anything with `layers_by_name()`.
         path: of the file.
         metadata: dict for the `mask_rcnn` attribute.
-        dtype: of the stored numbers; None keeps float32, "float16" halves the file.
+        dtype: of the stored numbers; None keeps float32, "float16" halves the file but for tensors
+            too large for it, such as variances of features.
     """
     with create_file(path) as file:
         write_layers(file, network, metadata, dtype)
@@ -100,10 +111,16 @@ def write_layers(file, network, metadata=None, dtype=None):
         group.attrs["weight_names"] = np.array([f"{name}:0".encode() for name in names])
         for layer in layers:
             for name, variable in weights[layer].items():
-                value = variable.numpy()
-                group[f"{layer}/{name}:0"] = value.astype(dtype) if dtype else value
+                group[f"{layer}/{name}:0"] = _stored(variable.numpy(), dtype)
     if metadata is not None:
         file.attrs[METADATA] = json.dumps(metadata, default=str)
+
+
+def _stored(value, dtype):
+    """A tensor in the type of a file; as it is where it would not fit."""
+    with np.errstate(over="ignore"):
+        small = value.astype(dtype or value.dtype)
+    return small if np.isfinite(small).all() else value
 
 
 def read_metadata(path):

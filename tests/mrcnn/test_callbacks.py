@@ -81,6 +81,19 @@ def test_a_metric_that_is_not_there_is_named_once_the_epoch_is_saved(run):
     assert list(run.checkpoints()) == [1] and list(run.states()) == [4]
 
 
+def test_a_metric_of_some_epochs_is_watched_in_those(run):
+    class Sometimes(Metric):
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch % 2 == 0:
+                super().on_epoch_end(epoch, logs)
+
+    made = trainer(epochs=6)
+    metric = Sometimes("AP", [0.1, None, 0.3, None, 0.2, None])
+    fit(made, metric, Checkpoints(made, run, {}, keep=1, watch="AP", patience=4))
+    assert best(run)["epoch"] == 3 and made.progress.epoch == 6
+    assert set(run.checkpoints()) == {3, 6}
+
+
 # ---- the log of losses ----
 
 def rows(run):
@@ -165,14 +178,40 @@ def test_tensorboard_gets_losses_rates_configuration_and_pictures(run):
     fit(made, Metric("AP50", [0.25, 0.5]), TensorBoard(made, run, draw, ["a", "bad"]),
         validation=[batch(1)])
     train, validation = events(run.path / "train"), events(run.path / "validation")
-    assert LOSSES < set(train) and LOSSES < set(validation)  # the same names: the same charts
-    assert [step for step, _ in train["learning_rate"]] == list(range(1, 9))
-    assert [step for step, _ in validation["rpn_class_loss"]] == [4, 8]
-    assert [float(value) for _, value in validation["AP50"]] == [0.25, 0.5]
+    losses = {f"losses/{name}" for name in LOSSES}
+    assert losses < set(train) and losses < set(validation)  # the same names: the same charts
+    assert [step for step, _ in train["optimizer/learning_rate"]] == list(range(1, 9))
+    assert [step for step, _ in validation["losses/rpn_class_loss"]] == [4, 8]
+    assert [float(value) for _, value in validation["measured/AP50"]] == [0.25, 0.5]
     assert {"speed/images_per_second", "speed/share_of_time_waiting_for_data"} < set(train)
+    assert train["optimizer/gradient_norm"][-1][1] == pytest.approx(made.gradient_norm)
+    assert made.gradient_norm > 0
+    assert not any(tag.startswith("weights/") for tag in train), "nobody asked for histograms"
     assert b"| GRADIENT_CLIP_NORM | None |" in train["configuration"][0][1].item()
     assert len(validation["detections/a"]) == 2 and "detections/bad" not in validation
     assert drawn == ["a", "bad"] * 2
+
+
+def test_tensorboard_gets_histograms_and_a_profile_if_asked_for(run, monkeypatch):
+    monkeypatch.setattr(callbacks, "PROFILED_STEPS", (2, 4))
+    made = trainer()
+    fit(made, TensorBoard(made, run, extras=("histograms", "profile")))
+    train = events(run.path / "train")
+    [first, second] = train["weights/conv1/kernel"]
+    assert (first[0], second[0]) == (4, 8)
+    kernel = made.network.layers_by_name()["conv1"].get_weights()[0]
+    lower, upper, counts = second[1].T
+    assert counts.sum() == kernel.size
+    assert lower.min() == pytest.approx(kernel.min()) and upper.max() == pytest.approx(kernel.max())
+    assert list((run.path / "train").rglob("*.xplane.pb"))
+
+
+def test_a_training_that_ends_within_the_profile_ends_it_too(run, monkeypatch):
+    monkeypatch.setattr(callbacks, "PROFILED_STEPS", (6, 100))
+    for _ in range(2):  # a profile that was left running could not be started again
+        made = trainer()
+        fit(made, TensorBoard(made, run, extras=("profile",)))
+    assert len({path.parent for path in run.path.rglob("*.xplane.pb")}) >= 1
 
 
 def test_without_tensorflow_there_is_a_word_and_no_tensorboard(run, caplog, monkeypatch):

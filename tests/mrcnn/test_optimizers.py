@@ -54,6 +54,15 @@ def test_gradients_are_clipped_by_their_common_norm():
     assert step(made, trained, 3.0, 4.0) == pytest.approx([2 - 0.3, 2 - 0.4])
 
 
+@pytest.mark.parametrize("clip", [None, 1.0, 10.0])
+def test_the_norm_of_the_gradient_is_kept_as_it_was_before_clipping(clip):
+    made, trained = optimizer(GRADIENT_CLIP_NORM=clip), variables("kernel", "bias")
+    step(made, trained, 3.0, 4.0)
+    assert float(made.gradient_norm.numpy()) == pytest.approx(5)
+    step(made, trained, 0.0, -2.0)
+    assert float(made.gradient_norm.numpy()) == pytest.approx(2)
+
+
 @pytest.mark.parametrize("name", ["sgd", "adam"])
 def test_new_layers_have_a_rate_of_their_own(name):
     trained = variables("kernel", "kernel")
@@ -61,7 +70,8 @@ def test_new_layers_have_a_rate_of_their_own(name):
     known, new = step(made, trained, 1.0, 1.0)
     assert 2 - known == pytest.approx(0.1, rel=1e-4)
     assert 2 - new == pytest.approx(1.0, rel=1e-4)
-    assert len(made.variables) == {"sgd": 2 + 2, "adam": 2 + 4}[name]  # nothing more to remember
+    # Nothing more to remember: iterations, rate, norm of the gradient, and what each weight has.
+    assert len(made.variables) == {"sgd": 3 + 2, "adam": 3 + 4}[name]
 
 
 def test_half_precision_scales_the_loss():

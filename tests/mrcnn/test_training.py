@@ -131,8 +131,9 @@ def test_accumulating_two_batches_of_one_equals_a_batch_of_two(clip):
     halves = twin(whole)
     singles = ({name: value[i:i + 1] for name, value in pair.items()}
                for pair in batches() for i in range(2))
-    log = fit(trainer(whole, **knobs))
-    accumulated = fit(trainer(halves, ACCUMULATION_STEPS=2, **knobs), data=singles)
+    by_two, by_one = trainer(whole, **knobs), trainer(halves, ACCUMULATION_STEPS=2, **knobs)
+    log, accumulated = fit(by_two), fit(by_one, data=singles)
+    assert by_one.gradient_norm == pytest.approx(by_two.gradient_norm, rel=1e-4)
     assert accumulated.calls == log.calls
     for ours, theirs in zip(accumulated.steps, log.steps, strict=True):
         assert ours == pytest.approx(theirs, rel=1e-5)

@@ -59,6 +59,15 @@ def test_metadata_and_half_precision(network, tmp_path):
         np.testing.assert_allclose(ours, theirs, atol=1e-3)
 
 
+def test_what_half_precision_cannot_hold_stays_whole(network, tmp_path):
+    bias = network.layers_by_name()["conv1"].weights[1]
+    bias.assign(np.full(bias.shape, 123456.0))
+    weights.save_weights(network, tmp_path / "half.h5", dtype="float16")
+    other = StandInNetwork()
+    weights.load_weights(other, tmp_path / "half.h5")
+    assert (numbers(other)["conv1"][1] == 123456.0).all()
+
+
 def write(path, tensors):
     with h5py.File(path, "w") as file:
         for name, value in tensors.items():
