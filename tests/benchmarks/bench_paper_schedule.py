@@ -1,9 +1,8 @@
 """SGD or Adam for the schedule `paper`, whose article names no optimizer?
 
-    python fashion/fashion.py demo
     python tests/benchmarks/bench_paper_schedule.py --steps=600
 
-Starts from what the demo learned, the layers that name the classes forgotten, as a training on
+Starts from the weights `sample`, the layers that name the classes forgotten, as a training on
 DeepFashion2 starts from COCO's weights; then runs the first steps of `paper` (rate 1e-5, ten times
 that for the forgotten layers) with each optimizer. Prints the losses of the validation images
 before and after.
