@@ -45,6 +45,9 @@ class MatchConfig(LandmarkConfig):
     # What a garment's vector is made of: class, keypoint, mask, or two of them. These two find
     # most in the authors' table (top-1 .192 with detected boxes; keypoint alone .182, mask .135).
     MATCH_FEATURES = ("class", "keypoint")
+    # Side in pixels of the box whose "class" features pool from P4; None: FPN_CANONICAL_SIZE, as in
+    # the paper. Larger sides pool from finer levels.
+    MATCH_CANONICAL_SIZE = None
     # Filters and number of the 3x3 convolutions, and filters of the last one, which is pooled.
     MATCH_CHANNELS = 256
     MATCH_CONVS = 3
@@ -151,6 +154,8 @@ class TinyConfig(MatchConfig):
     KEYPOINT_CANONICAL_SIZE = 168
     KEYPOINT_CHANNELS = 64
     KEYPOINT_CONVS = 3
+    # Cloth is seen in the finest level only.
+    MATCH_CANONICAL_SIZE = 672
     MATCH_CHANNELS = 64
     MATCH_CONVS = 2
     MATCH_TOP_CHANNELS = 128

@@ -13,12 +13,12 @@ if __name__ == "__main__":
     # Python puts a script's own folder first, where `import fashion` would find this very file.
     sys.path[:] = [str(HERE.parent)] + [path for path in sys.path if Path(path).resolve() != HERE]
 
-COMMANDS = ("demo", "sample", "check", "convert", "train", "evaluate", "detect", "extract",
-            "splash", "match", "index", "search", "summary")
+COMMANDS = ("demo", "sample", "check", "convert", "train", "evaluate", "benchmark", "detect",
+            "extract", "splash", "match", "index", "search", "picture", "summary")
 EPILOG = """\
 first steps:
   python fashion/fashion.py demo                     watch it learn, in ten minutes, on the CPU
-  python fashion/fashion.py detect --weights=sample --image=FILE
+  python fashion/fashion.py detect --image=FILE
   python fashion/fashion.py train --weights=coco --dataset=DIR
   python fashion/fashion.py COMMAND --help           everything a command takes
 """

@@ -271,6 +271,8 @@ def similarity_of(network):
 
 
 def _match_head(config, layers, align):
+    if config.MATCH_CANONICAL_SIZE is not None:
+        align = align | {"canonical_size": config.MATCH_CANONICAL_SIZE}
     return MatchHead(
         layers, align, tuple(config.MATCH_FEATURES), config.POOL_SIZE, config.MATCH_CHANNELS,
         config.MATCH_CONVS, config.MATCH_TOP_CHANNELS, config.MATCH_EMBEDDING_SIZE,

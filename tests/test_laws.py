@@ -17,7 +17,7 @@ MRCNN_FLOORS = (
     {"knobs", "config"},
     {"boxes", "anchors", "masks", "keypoints", "heatmaps", "files", "interrupt",
      "matterport_layout", "keras_layout", "schedules", "trainable", "drawing", "skeletons",
-     "plots"},
+     "plots", "outlines", "projector"},
     {"layers", "data"},
     {"backbone", "losses", "rpn", "sampling", "heads"},
     {"network"},
@@ -29,7 +29,8 @@ MRCNN_FLOORS = (
 FASHION_FLOORS = (
     {"categories", "landmark_groups", "quiet"}, {"config"},
     {"datasets", "cutouts", "video", "retrieval"},
-    {"evaluation", "match"}, {"model"}, {"commands"}, {"fashion"},
+    {"evaluation", "match"}, {"model"}, {"cspn", "benchmark"}, {"commands", "looking"},
+    {"fashion"},
 )
 # `data` stands beside the network: it works where no backend is installed.
 DATA_MAY_IMPORT = MRCNN_FLOORS[0] | MRCNN_FLOORS[1] | {"data"}
@@ -177,7 +178,9 @@ def test_readme_has_the_two_commands_and_ci_runs_the_second():
             assert (ROOT / file).is_file()
 
 
-@pytest.mark.parametrize("document", ["README.md", "mrcnn/README.md", "weights/README.md"])
+@pytest.mark.parametrize("document", [
+    "README.md", "mrcnn/README.md", "weights/README.md", "notebooks/README.md",
+    "docs/tensorboard.md"])
 def test_links_in_documents_lead_somewhere(document):
     path = ROOT / document
     for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", path.read_text(encoding="utf-8")):

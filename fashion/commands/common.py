@@ -22,10 +22,13 @@ ROOT = Path(__file__).resolve().parents[2]
 LOGS = ROOT / "logs"
 WEIGHTS = ROOT / "weights"
 SAMPLE = ROOT / "datasets" / "sample"
-# What `demo` leaves behind, for `--weights=sample`.
-SAMPLE_WEIGHTS = WEIGHTS / "mask_rcnn_tiny_sample.h5"
+# Comes with the repository, for `--weights=sample`; weights/README.md is its model card.
+SAMPLE_WEIGHTS = WEIGHTS / "sample.weights.h5"
 # Layers whose shapes follow from the number of classes.
 CLASS_LAYERS = ("mrcnn_class_logits", "mrcnn_bbox_fc", "mrcnn_mask")
+SAMPLE_WEIGHTS_KNOW = (
+    "The weights `sample` know made-up clothes only, expect little of them on photos; --weights "
+    "takes\nothers (weights/README.md).")
 # Pictures of the built-in sample: what two cores draw in about a minute.
 SAMPLE_IMAGES = 3000
 SAMPLE_SEED = 1
@@ -34,7 +37,7 @@ DEFAULT_CONFIG = "deepfashion2"
 WEIGHTS_HELP = {
     "coco": "Matterport's Mask R-CNN trained on COCO, a ResNet-101 (fetched into weights/)",
     "imagenet": "Keras' ResNet-50 trained on ImageNet (fetched into weights/)",
-    "sample": "what the demo learned from the built-in sample",
+    "sample": "a small network that comes along and knows made-up clothes only",
     "last": "the newest training in --logs",
     "index": "those that the index was made with",
     "random": "no weights",
@@ -216,6 +219,8 @@ def resolve_model(arguments):
     if word == "random":
         return Model(make_config(name, arguments.set), None)
     path = _find_weights(word, name, arguments.logs)
+    if path == SAMPLE_WEIGHTS:
+        print(SAMPLE_WEIGHTS_KNOW)
     saved = weights.read_metadata(path) or {}
     config = restore(saved, name) if saved.get("name") in CONFIGS else None
     config = make_config(name, arguments.set) if config is None else _change(config, arguments.set)
@@ -258,11 +263,14 @@ def build(mode, model, logs):
         `mrcnn.model.MaskRCNN`, with a match head a `fashion.model.MatchRCNN`.
 
     Raises:
-        ValueError: weights that do not fit.
+        ValueError: weights that do not fit, or a network that finds no boxes.
     """
     from fashion.model import MatchRCNN
     from mrcnn.model import MaskRCNN
 
+    if "box" not in model.config.HEADS:
+        raise ValueError(f"{model.weights or model.config.NAME} finds landmarks of garments that "
+                         "are cut out already: give weights of a detector.")
     kind = MatchRCNN if "match" in model.config.HEADS else MaskRCNN
     face = kind(mode, model.config, logs)
     if model.weights is None:
@@ -299,7 +307,7 @@ def _find_weights(word, name, logs):
         return _find_last(logs, [name] if name else _by_last_use(logs))
     path = SAMPLE_WEIGHTS if word == "sample" else Path(word)
     if not path.is_file():
-        advice = ("The demo makes that file: python fashion/fashion.py demo" if word == "sample"
+        advice = ("It belongs to the repository: git checkout -- weights" if word == "sample"
                   else f"--weights takes {', '.join(WEIGHTS_HELP)}.")
         raise FileNotFoundError(f"There is no file {path}. {advice}")
     return path

@@ -8,7 +8,7 @@ def add_arguments(parser):
     parser.add_argument("--category", nargs="+", metavar="NAME",
                         help='only garments of these, such as --category trousers "long sleeve '
                              'top" (default: all)')
-    common.add_weights_argument(parser, ("last", "sample", "PATH"), default="last")
+    common.add_weights_argument(parser, ("sample", "last", "PATH"), default="sample")
     matching.add_min_score_argument(parser)
 
 

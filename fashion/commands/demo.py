@@ -26,11 +26,13 @@ LEAST_STEPS, MOST_STEPS = 100, 100_000
 # Seconds a step, before any was measured: two cores of a server.
 FIRST_GUESS = 0.25
 STEPS_PER_EPOCH = 250
+WEIGHTS = "demo.weights.h5"
 NEXT = """\
 What next:
-  your own photos     python fashion/fashion.py detect --weights=sample --image=FILE
-                      (it has seen drawings only: expect little on photos)
-  the same garment    python fashion/fashion.py index --weights=sample --gallery=DIR --output=INDEX
+  photos              python fashion/fashion.py detect --weights={weights} --image=FILE
+                      (it has seen drawings only: expect little on photos; without --weights
+                      the small network does it that comes along, trained ten times as long)
+  the same garment    python fashion/fashion.py index --gallery=DIR --output=INDEX
                       python fashion/fashion.py search --index=INDEX --image=FILE
   classes of your own README.md, "Your own photos"
   the curves          tensorboard --logdir={logs}
@@ -61,8 +63,8 @@ def run(arguments):
     print("Seconds: " + ", ".join(f"{name} {seconds:.0f}"
                                   for name, seconds in clock.phases.items()))
     print(f"Predictions beside the truth: {sheet}\n"
-          f"Numbers: {arguments.output / 'metrics.json'}\n"
-          f"Weights: {common.SAMPLE_WEIGHTS}\n\n" + NEXT.format(logs=arguments.output / "logs"))
+          f"Numbers: {arguments.output / 'metrics.json'}\n\n"
+          + NEXT.format(logs=arguments.output / "logs", weights=arguments.output / WEIGHTS))
     return 0
 
 
@@ -83,7 +85,7 @@ def _train(data, output, seconds):
                          augmentation=Jitter(), custom_callbacks=[end])
     if trainer.stop_reason == "interrupted":
         raise KeyboardInterrupt
-    face.save_weights(common.SAMPLE_WEIGHTS)
+    face.save_weights(output / WEIGHTS)
 
 
 def _measure(data, output):
@@ -92,14 +94,14 @@ def _measure(data, output):
     from fashion.evaluation.sampling import images_to_measure
     from mrcnn.detection import Detector
 
-    model = common.Model(CONFIGS["tiny"]().evaluation(), common.SAMPLE_WEIGHTS)
+    model = common.Model(CONFIGS["tiny"]().evaluation(), output / WEIGHTS)
     network = common.build("inference", model, output).network
     detector, dataset = Detector(network), common.load(data, "validation")
     image_ids = images_to_measure(dataset, MEASURED_IMAGES, model.config.HEADS)
     evaluation = run.evaluate_instances(detector, dataset, image_ids)
     evaluation.write(output)
     run.write_metrics(output / "metrics.json", evaluation, network,
-                      weights_file=common.SAMPLE_WEIGHTS, dataset=data.root, subset="validation",
+                      weights_file=output / WEIGHTS, dataset=data.root, subset="validation",
                       sample=data.sample)
     print(f"\nAverage precision on {evaluation.images} images of unseen garments:\n\n"
           f"{report.format_all(evaluation.metrics)}\n")

@@ -4,15 +4,16 @@ Boxes are [x, y, width, height] in pixels of the photo as a viewer shows it (EXI
 applied), masks are COCO run-length codes of the whole photo. "keypoints" are the landmarks of the
 garment's own category, [x, y, score, ...], the score from 0 to 1; weak ones are drawn as rings,
 and score 0 means that this garment was too weak to look for them. A category's "skeleton" counts
-its landmarks from 1, as COCO does. A photo that cannot be read is named at the end; the others are
-done.
+its landmarks from 1, as COCO does. With a landmark network (--config=cspn) they are the landmark
+benchmark's 8: collar, sleeve, waistline and hem, left before right. A photo that cannot be read is
+named at the end; the others are done.
 """
 
 import json
 from pathlib import Path
 
 from fashion.categories import NUM_LANDMARKS, by_id, own_landmarks
-from fashion.commands import common
+from fashion.commands import common, cspn, cspn_detect, cspn_refine
 
 HELP = "find garments on photos"
 
@@ -24,19 +25,20 @@ def add_arguments(parser):
                         help="where the drawn pictures go (default: %(default)s)")
     parser.add_argument("--json", action="store_true",
                         help="write detections.json beside the pictures")
-    common.add_weights_argument(parser, ("last", "sample", "PATH"), default="last")
+    common.add_weights_argument(parser, ("sample", "last", "PATH"), default="sample")
+    cspn_detect.add_arguments(parser)
+    cspn_refine.add_argument(parser)
 
 
 def run(arguments):
     from fashion.datasets.photos import find_photos, run_detector
 
     paths = find_photos(arguments.image, arguments.output)
+    cspn.prefer_last(arguments)
     model = common.resolve_model(arguments)
     common.load_backend()
-    from mrcnn.detection import Detector
-
-    detector = Detector(common.build("inference", model, arguments.logs).network)
-    pictures = Pictures(arguments.output, model.config)
+    detector = _detector(arguments, model)
+    pictures = Pictures(arguments.output, detector.config)
     failed = {}
     for path, image, found in run_detector(detector, paths, failed):
         pictures.add(path, image, found)
@@ -47,6 +49,16 @@ def run(arguments):
     for path, reason in failed.items():
         print(f"Left out: {path}: {reason}")
     return 0 if pictures.rows else 1
+
+
+def _detector(arguments, model):
+    """What finds garments: a detector, or one with a landmark network behind it."""
+    if cspn.is_cspn(model.config):
+        return cspn_detect.make_detector(arguments, model)
+    from mrcnn.detection import Detector
+
+    network = common.build("inference", model, arguments.logs).network
+    return cspn_refine.refined(Detector(network), arguments)
 
 
 class Pictures:

@@ -11,12 +11,16 @@ Retrieval searches the garments of users' photos among those of shops', with det
 boxes, and counts as DeepFashion2 does; --output then gets val_query.json, val_gallery.json,
 retrieval_results.json and retrieval_true_boxes_results.json for its own script. With --limit photos
 that show the same garment are taken together, so that no query lacks its counterparts.
+
+Landmark networks (--config=cspn) are measured by their normalised error on DeepFashion's landmark
+benchmark, by stage, clothes type and variation. With --refine one of them looks once more for the
+landmarks that a detector has found, and their average precision is given before and after.
 """
 
 import argparse
 from pathlib import Path
 
-from fashion.commands import common
+from fashion.commands import common, cspn, cspn_evaluate, cspn_refine
 
 HELP = "measure average precision and retrieval"
 
@@ -28,8 +32,9 @@ def add_arguments(parser):
     """Adds the command's options to an `argparse` parser."""
     common.add_weights_argument(parser, ("last", "sample", "PATH"), default="last")
     common.add_dataset_argument(parser)
-    parser.add_argument("--subset", default="validation", choices=("train", "validation"),
-                        help="default: %(default)s (the test annotations were never released)")
+    parser.add_argument("--subset", choices=("train", "validation", "test"),
+                        help="default: validation, as DeepFashion2's test annotations were never "
+                             "released; of the landmark benchmark test")
     parser.add_argument("--limit", type=common.positive, metavar="N",
                         help="measure on about N images only, spread evenly over the subset")
     parser.add_argument("--tasks", type=_kinds, metavar="KIND,...",
@@ -38,6 +43,8 @@ def add_arguments(parser):
                         help="images run at once (default: the configuration's)")
     parser.add_argument("--output", type=Path, default=Path("evaluation"), metavar="DIR",
                         help="where the results go (default: %(default)s)")
+    cspn_evaluate.add_arguments(parser)
+    cspn_refine.add_argument(parser)
 
 
 def _kinds(text):
@@ -75,6 +82,9 @@ def run(arguments):
     from mrcnn.detection import Detector
 
     model = common.resolve_model(arguments)
+    if cspn.is_cspn(model.config):
+        return cspn_evaluate.run(arguments, model)
+    arguments.subset = _subset(arguments.subset)
     data = common.resolve_dataset(arguments.dataset, arguments.class_attribute)
     dataset = common.load(data, arguments.subset, class_names=model.config.CLASS_NAMES)
     image_ids = images_to_measure(dataset, arguments.limit, model.config.HEADS)
@@ -89,14 +99,24 @@ def run(arguments):
                   weights_file=model.weights, dataset=data.root, subset=arguments.subset,
                   sample=data.sample)
     _print_evaluation(evaluation, arguments)
+    if arguments.refine:
+        cspn_refine.measure(arguments, network, dataset, image_ids, tasks)
     return 0
 
 
+def _subset(name):
+    """The subset that is measured where none is named."""
+    if name == "test":
+        raise ValueError("--subset=test: DeepFashion2's test annotations were never released; "
+                         "measure on validation.")
+    return name or "validation"
+
+
 def _print_evaluation(evaluation, arguments):
-    from fashion.evaluation import report
+    from fashion.evaluation import published, report
 
     print(f"\n{report.format_all(evaluation.metrics)}\n")
-    if arguments.subset == "validation" and evaluation.images == report.PUBLISHED_IMAGES:
+    if arguments.subset == "validation" and evaluation.images == published.IMAGES:
         print(f"{report.format_published()}\n")
     for reason, count in (+evaluation.evaluator.landmarks.counts).items():
         print(f"{count:>8,}  {reason}")

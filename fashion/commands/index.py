@@ -31,7 +31,8 @@ def add_arguments(parser):
                         help="what holds a new index")
     parser.add_argument("--prune", action="store_true",
                         help="forget photos that are no longer on the disk")
-    common.add_weights_argument(parser, ("last", "sample", "PATH", "keras:NAME"))
+    common.add_weights_argument(parser, ("sample", "last", "PATH", "keras:NAME"),
+                                default="sample")
     matching.add_min_score_argument(parser)
 
 

@@ -2,6 +2,10 @@
 
   --format=deepfashion2   figures in DeepFashion2's 13 categories with landmarks and identities, in
                           its layout: what the demo learns from (1000 images)
+  --format=deepfashion_landmarks
+                          the same figures in the layout of DeepFashion's landmark benchmark, one
+                          garment a photo with 4 to 8 landmarks: what --config=cspn learns from
+                          (1000 images)
   any other               photos of outfits with three classes, top, boots and bag, as somebody
                           annotates them in an afternoon: folders train and val with photos and
                           the annotations of that tool (130 images)
@@ -13,8 +17,12 @@ from fashion.commands.common import positive
 
 HELP = "write a made-up data set, in DeepFashion2's layout or as annotation tools write"
 DEEPFASHION2 = "deepfashion2"
-FORMATS = (DEEPFASHION2, "via1", "via2", "via3", "coco", "labelme", "masks")
+LANDMARKS = "deepfashion_landmarks"
+FORMATS = (DEEPFASHION2, LANDMARKS, "via1", "via2", "via3", "coco", "labelme", "masks")
 IMAGES, OUTFITS = 1000, 130
+# How to train on what was written.
+TRAINING = {LANDMARKS: "--config=cspn_tiny --weights=random",
+            **dict.fromkeys(FORMATS[2:], "--config=via --weights=sample")}
 
 
 def add_arguments(parser):
@@ -43,13 +51,13 @@ def run(args):
         return 1
     if record == before:
         print(f"{args.output} already holds this sample.")
-    training, validation = record["counts"].values()
-    print(f"{args.output}: sample version {record['version']}, seed {record['seed']}, "
-          f"{training} training and {validation} validation images")
+    counts = ", ".join(f"{count} {subset}" for subset, count in record["counts"].items())
+    print(f"{args.output}: sample version {record['version']}, seed {record['seed']}, images: "
+          f"{counts}")
     if args.format == DEEPFASHION2:
         _print_statistics(args.output)
     else:
-        print("Train on it: python fashion/fashion.py train --config=via --weights=sample "
+        print(f"Train on it: python fashion/fashion.py train {TRAINING[args.format]} "
               f"--dataset={args.output}")
     return 0
 
@@ -59,10 +67,13 @@ def _write(args):
     from tqdm import tqdm
 
     from fashion.datasets.sample.album import write_album
+    from fashion.datasets.sample.landmark_lists import write_landmark_lists
     from fashion.datasets.sample.writer import write_sample
 
-    if args.format == DEEPFASHION2:
-        return write_sample(args.output, args.images or IMAGES, args.seed, args.validation, tqdm)
+    figures = {DEEPFASHION2: write_sample, LANDMARKS: write_landmark_lists}
+    if args.format in figures:
+        return figures[args.format](args.output, args.images or IMAGES, args.seed,
+                                    args.validation, tqdm)
     return write_album(args.output, args.format, args.images or OUTFITS, args.seed,
                        args.validation, tqdm)
 

@@ -4,21 +4,10 @@ A multiplication with its addition counts as two operations (FLOPs); those of co
 dense layers are counted, for one photo, with the proposals and detections of inference.
 """
 
-from fashion.commands import common
+from fashion.commands import common, cspn, cspn_summary
 from fashion.config import CONFIGS
 
 HELP = "layers, parameters and GFLOPs of a network"
-
-# Parts of the network, by the beginnings of their layers' names.
-PARTS = {
-    "pyramid": ("fpn_",),
-    "region proposals": ("rpn_",),
-    "box head": ("mrcnn_class", "mrcnn_bbox"),
-    "mask head": ("mrcnn_mask",),
-    "keypoint head": ("mrcnn_keypoint",),
-    "match head": ("mrcnn_match",),
-    "backbone": ("",),
-}
 
 
 def add_arguments(parser):
@@ -33,10 +22,12 @@ def add_arguments(parser):
 
 
 def run(arguments):
+    config = common.make_config(arguments.config, arguments.set)
+    if cspn.is_cspn(config):
+        return cspn_summary.run(config)
     common.load_backend()
     from mrcnn.cost import layer_costs
 
-    config = common.make_config(arguments.config, arguments.set)
     shape = config.IMAGE_SHAPE
     if arguments.image_size:
         shape = (arguments.image_size, arguments.image_size, config.IMAGE_CHANNEL_COUNT)
@@ -62,11 +53,9 @@ def _print_layers(costs):
 
 
 def _print_parts(costs):
-    totals = {part: [0, 0, 0] for part in ("backbone", *PARTS)}
-    for cost in costs:
-        part = next(part for part, starts in PARTS.items() if cost.name.startswith(starts))
-        numbers = (cost.parameters, cost.trainable, cost.flops)
-        totals[part] = [a + b for a, b in zip(totals[part], numbers, strict=True)]
+    from mrcnn.cost import part_costs
+
+    totals = part_costs(costs)
     totals["all"] = [sum(column) for column in zip(*totals.values(), strict=True)]
     print(f"{'part':24} {'parameters':>14} {'trained':>14} {'GFLOPs':>10}")
     for part, (parameters, trainable, flops) in totals.items():

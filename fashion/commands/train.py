@@ -16,7 +16,10 @@ A configuration may set the number of epochs of its own schedule (via: 20, tiny:
 
 Photos that VIA, COCO or LabelMe annotations, or masks, belong to bring classes of their own: boxes
 and masks are trained, and what the weights knew of other classes starts anew. --config=via suits
-about a hundred of them; with --weights=sample it trains the demo's small network, on a CPU.
+about a hundred of them; with --weights=sample it trains the small network that comes along.
+
+--config=cspn trains a landmark network on garments that are cut out, cspn_detector the detector in
+front of it; --dataset is a landmark benchmark there (by default a made-up one), or DeepFashion2.
 
 Each epoch writes weights, its losses and pictures for TensorBoard into a dated folder in --logs.
 Ctrl-C saves and ends. --weights=last, or weights inside such a folder, go on in it at the very
@@ -29,6 +32,7 @@ from pathlib import Path
 
 from fashion.categories import NUM_LANDMARKS
 from fashion.commands import common
+from fashion.cspn.config import BenchmarkConfig
 from fashion.datasets.selection import spread
 from fashion.landmark_groups import LANDMARK_GROUPS, NUM_GROUPS
 from mrcnn import resume
@@ -41,6 +45,7 @@ HELP = "train a detector"
 AUGMENTATIONS = {
     "none": None,
     "flip": {"scale": (1, 1), "translate": 0, "colour": 0},
+    "shift": {"colour": 0},
     "jitter": {},
 }
 # What a training that goes on takes from the one it continues, unless given anew; and what it
@@ -48,8 +53,11 @@ AUGMENTATIONS = {
 ARGUMENTS = "arguments.json"
 DEFAULTS = {"dataset": None, "class_attribute": None, "where": None, "limit": None, "rate": None,
             "layers": "all", "augment": "flip", "published_flips": False, "eval_limit": 500,
-            "watch": None, "patience": 0, "keep": 3, "save_every": 1000}
+            "eval_every": 1, "watch": None, "patience": 0, "keep": 3, "save_every": 1000,
+            "tensorboard": None}
 PICTURES = 4  # validation photos shown in TensorBoard
+MAPPED_IMAGES = 500  # whose garments the map of embeddings shows
+EXTRAS = ("histograms", "embeddings", "profile")  # shown there if asked for
 # Losses of every network; the others are those of its heads.
 RPN_LOSSES = ("rpn_class_loss", "rpn_bbox_loss")
 
@@ -63,7 +71,8 @@ def add_arguments(parser):
                       help='train on images with such garments, as "occlusion<=2 and zoom_in==1"')
     data.add_argument("--limit", type=common.positive, metavar="N", help="train on N images only")
     data.add_argument("--augment", choices=AUGMENTATIONS,
-                      help=f"default: {DEFAULTS['augment']}; jitter also scales, shifts, tints")
+                      help=f"default: {DEFAULTS['augment']}; shift also scales and shifts, "
+                           "jitter tints too and is what landmark networks begin with")
     data.add_argument("--workers", type=int, metavar="N", help="processes that load images")
     _add_landmark_arguments(parser.add_argument_group("landmarks"))
     length = parser.add_argument_group("length and rate")
@@ -85,7 +94,13 @@ def add_arguments(parser):
                         help="average precision, and top-k of retrieval, on N validation images "
                              "after each epoch "
                              f"(default: {DEFAULTS['eval_limit']}; 0: none)")
-    running = parser.add_argument_group("running")
+    length.add_argument("--eval-every", type=common.positive, metavar="N",
+                        help="measure those after every Nth epoch only, the first and the last "
+                             f"(default: {DEFAULTS['eval_every']})")
+    _add_running_arguments(parser.add_argument_group("running"))
+
+
+def _add_running_arguments(running):
     running.add_argument("--precision", choices=("float32", "mixed_bfloat16", "mixed_float16"))
     running.add_argument("--deterministic", action="store_true",
                          help="the same numbers in every run (slower)")
@@ -95,6 +110,11 @@ def add_arguments(parser):
     running.add_argument("--save-every", type=int, metavar="N",
                          help="steps between the states that a killed training goes on from "
                               f"(default: {DEFAULTS['save_every']}; 0: after epochs only)")
+    running.add_argument("--tensorboard", nargs="*", choices=EXTRAS, metavar="EXTRA",
+                         help="say how to look at the training in TensorBoard, and show there "
+                              "also histograms of the weights, the embeddings of validation "
+                              "garments as a map, or a profile of a few steps: any of "
+                              f"{', '.join(EXTRAS)}")
 
 
 def _add_landmark_arguments(group):
@@ -113,10 +133,14 @@ def _add_landmark_arguments(group):
 
 def run(arguments):
     model = common.resolve_model(arguments)
-    options = _options(arguments, model)
+    if isinstance(model.config, BenchmarkConfig):
+        from fashion.commands import cspn_train
+
+        return cspn_train.run(arguments, model)
+    options = options_of(arguments, model)
     data = common.resolve_dataset(options["dataset"], options["class_attribute"])
     options["dataset"] = str(data.root.resolve())
-    config = data.fit(_configure(model, arguments))
+    config = data.fit(configure(model, arguments))
     train = common.load(data, "train", options["where"], options["limit"],
                         options["published_flips"], config.CLASS_NAMES,
                         whole_pairs="match" in config.HEADS)
@@ -132,20 +156,25 @@ def run(arguments):
     if arguments.deterministic:
         training.make_deterministic(config.SEED)
     face = common.build("training", common.Model(config, model.weights), arguments.logs)
-    _check_watch(options["watch"], face.network, options["eval_limit"], validation is not None)
+    check_watch(options["watch"], face.network, options["eval_limit"], validation is not None)
     if _is_another(config, model.config):
         face.set_log_dir()  # with a schedule from its start
     face.run.check_writable()
-    _write_options(face.run, options)
+    write_options(face.run, options)
     print(f"     data set: {data}")
+    extras = tensorboard_extras(options, face, validation is not None)
     jitter = AUGMENTATIONS[options["augment"]]
     trainer = face.train(
         train, validation, learning_rate=options["rate"], layers=options["layers"],
         augmentation=None if jitter is None else Jitter(**jitter),
         save_every=options["save_every"], keep=options["keep"], watch=options["watch"],
-        patience=options["patience"], **_watch(face, validation, options["eval_limit"]))
-    logs = "" if arguments.logs == common.LOGS else f" --logs={arguments.logs}"
-    return _say_how_it_ended(face, trainer, data, f"--weights=last{logs}")
+        patience=options["patience"], tensorboard=extras,
+        **watch_with(face, validation, options["eval_limit"], options["eval_every"], extras))
+    last = last_weights(arguments)
+    where = f" --dataset={data.root}" if data.own else ""
+    return say_how_it_ended(face, trainer, last, {
+        "Measure it": f"evaluate {last}{where}", "Use it": f"detect {last} --image=FILE",
+        "Cut out": f"extract {last} --image=DIR"})
 
 
 def _is_another(config, before):
@@ -154,23 +183,23 @@ def _is_another(config, before):
                for knob in ("CLASS_NAMES", "HEADS", "LANDMARK_GROUPS"))
 
 
-def _options(arguments, model):
+def options_of(arguments, model, defaults=DEFAULTS):
     """Arguments as given; otherwise those of the training that goes on; otherwise the defaults."""
     before = {}
     if model.weights and resume.parse_path(model.weights, model.config.NAME):
         file = Path(model.weights).parent / ARGUMENTS
         before = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-    given = {name: getattr(arguments, name) for name in DEFAULTS}
+    given = {name: getattr(arguments, name) for name in defaults}
     given = {name: value for name, value in given.items() if value is not None}
-    return DEFAULTS | before | given
+    return defaults | before | given
 
 
-def _write_options(run, options):
+def write_options(run, options):
     with atomic_path(run.make() / ARGUMENTS) as temporary:
         temporary.write_text(json.dumps(options, indent=1), encoding="utf-8")
 
 
-def _configure(model, arguments):
+def configure(model, arguments):
     """The configuration with what the arguments say, which every checkpoint will remember."""
     knobs = {"SCHEDULE": arguments.schedule, "EPOCHS": arguments.epochs,
              "STEPS_PER_EPOCH": arguments.steps, "WORKERS": arguments.workers,
@@ -208,33 +237,71 @@ def _follow_schedule(config, arguments):
     return config.override({name: suited[name] for name in suited if name not in asked})
 
 
-def _watch(face, validation, limit):
+def tensorboard_extras(options, face, has_validation=True):
+    """Says how to look at a training, if --tensorboard was given, and returns the extras.
+
+    Raises:
+        ValueError: there are no embeddings to show.
+    """
+    if options["tensorboard"] is None:
+        return ()
+    extras = options["tensorboard"]
+    if "embeddings" in extras and not (has_validation and "match" in face.config.HEADS):
+        raise ValueError("--tensorboard embeddings: that takes a match head and validation "
+                         "images. Take --config=match_rcnn or tiny, or leave it out.")
+    print(f"  tensorboard: tensorboard --logdir={face.model_dir}\n"
+          "               and open the address it says; docs/tensorboard.md: what to look for")
+    return tuple(extras)
+
+
+def watch_with(face, validation, limit, every=1, extras=()):
     """What `MaskRCNN.train` needs to measure and to draw while it trains."""
     if validation is None:
         return {}
+    from fashion.evaluation.embedding_map import EmbeddingMap
     from fashion.evaluation.watching import AveragePrecision, Drawing
     from mrcnn.detection import Detector
 
     detector = Detector(face.network, face.network.config.evaluation())
-    callbacks = [AveragePrecision(detector, validation, limit)] if limit else []
+    callbacks = [AveragePrecision(detector, validation, limit, every=every)] if limit else []
+    if "embeddings" in extras:
+        callbacks.append(EmbeddingMap(detector, validation, face.run, MAPPED_IMAGES, every))
     return {"custom_callbacks": callbacks, "draw": Drawing(detector, validation),
             "picture_ids": spread(validation.image_ids, PICTURES)}
 
 
-def _check_watch(watch, network, limit, has_validation):
+def check_watch(watch, network, limit, has_validation):
     """Refuses a metric that no epoch will have, before the first of them."""
     from fashion.evaluation.watching import logged_names
 
     losses = ["loss", *RPN_LOSSES, *(name for head in network.heads for name in head.losses_of)]
-    known = losses + [f"val_{name}" for name in losses if has_validation]
-    if has_validation and limit:
-        known += logged_names(network.config.HEADS)
+    precisions = logged_names(network.config.HEADS) if has_validation and limit else []
+    check_watched(watch, losses, has_validation, precisions)
+
+
+def check_watched(watch, names, has_validation, others=()):
+    """The same for numbers by name, which have twins of the validation, and for others."""
+    known = [*names, *(f"val_{name}" for name in names if has_validation), *others]
     if watch is not None and watch not in known:
         raise ValueError(f"--watch={watch}: an epoch has no such number. It has "
                          f"{', '.join(known)}.")
 
 
-def _say_how_it_ended(face, trainer, data, last):
+def last_weights(arguments):
+    """The words that name the weights of the training that the arguments began."""
+    logs = "" if arguments.logs == common.LOGS else f" --logs={arguments.logs}"
+    return f"--weights=last{logs}"
+
+
+def say_how_it_ended(face, trainer, last, commands):
+    """Prints how a training ended and what to do next. Returns the exit code.
+
+    Args:
+        face: `mrcnn.mask_rcnn.MaskRCNN`.
+        trainer: what its `train` returned.
+        last: see `last_weights`.
+        commands: {what for: command and its arguments}.
+    """
     progress = trainer.progress
     reason = trainer.stop_reason or "as planned"
     print(f"\nThe end: {reason}, after step {progress.step:,}, epoch {progress.epoch}.")
@@ -244,8 +311,6 @@ def _say_how_it_ended(face, trainer, data, last):
     if trainer.stop_reason == "interrupted":
         print(f"Go on with {last}.")
         return 130
-    where = f" --dataset={data.root}" if data.own else ""
-    print(f"Measure it:  python fashion/fashion.py evaluate {last}{where}\n"
-          f"Use it:      python fashion/fashion.py detect {last} --image=FILE\n"
-          f"Cut out:     python fashion/fashion.py extract {last} --image=DIR")
+    for title, command in commands.items():
+        print(f"{title + ':':12} python fashion/fashion.py {command}")
     return 0

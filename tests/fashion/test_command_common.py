@@ -117,7 +117,7 @@ def test_published_weights_are_fetched_or_a_way_is_named(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("word, advice", [
-    ("none.h5", "takes coco"), ("sample", "demo"), ("last", "No training"),
+    ("none.h5", "takes coco"), ("sample", "git checkout"), ("last", "No training"),
 ])
 def test_weights_that_are_not_there(word, advice, tmp_path, monkeypatch):
     monkeypatch.setattr(common, "SAMPLE_WEIGHTS", tmp_path / "none.h5")

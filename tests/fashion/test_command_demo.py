@@ -35,7 +35,6 @@ def demo_run(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(common, "SAMPLE", folder / "sample")
         patch.setattr(common, "SAMPLE_IMAGES", 40)
-        patch.setattr(common, "SAMPLE_WEIGHTS", folder / "sample.h5")
         patch.setattr(demo, "LEAST_STEPS", 3)
         patch.setattr(demo, "MOST_STEPS", 3)
         patch.setattr(demo, "MEASURED_IMAGES", 6)
@@ -49,13 +48,13 @@ def test_the_demo_leaves_numbers_pictures_and_weights(demo_run):
     assert {"bbox", "bbox_agnostic", "segm", "segm_agnostic"} <= set(metrics)
     assert metrics["images"] == 6 and metrics["sample"]["seed"] == common.SAMPLE_SEED
     assert np.asarray(Image.open(demo_run / "contact_sheet.png")).ndim == 3
-    assert weights.read_metadata(demo_run / "sample.h5")["name"] == "tiny"
+    assert weights.read_metadata(demo_run / demo.WEIGHTS)["name"] == "tiny"
 
 
 def test_what_the_demo_learned_detects(demo_run, capsys):
     photos = photo_folder(demo_run / "photos")
-    code = fashion.main(["detect", "--weights=sample", f"--image={photos}", "--json",
-                         f"--output={demo_run / 'found'}", "--debug"])
+    code = fashion.main(["detect", f"--weights={demo_run / demo.WEIGHTS}", f"--image={photos}",
+                         "--json", f"--output={demo_run / 'found'}", "--debug"])
     assert code == 0
     said = capsys.readouterr().out
     assert "6 photos" in said and "cut.jpg" in said
@@ -64,10 +63,10 @@ def test_what_the_demo_learned_detects(demo_run, capsys):
 
 def test_training_goes_on_from_what_the_demo_learned(demo_run, capsys):
     code = fashion.main([
-        "train", "--weights=sample", f"--dataset={demo_run / 'sample'}", "--limit=4",
-        f"--logs={demo_run / 'runs'}", "--steps=2", "--epochs=1", "--schedule=constant",
-        "--watch=segm_AP", "--eval-limit=2", "--set", "IMAGE_MAX_DIM=128", "IMAGES_PER_GPU=2",
-        "--debug"])
+        "train", f"--weights={demo_run / demo.WEIGHTS}", f"--dataset={demo_run / 'sample'}",
+        "--limit=4", f"--logs={demo_run / 'runs'}", "--steps=2", "--epochs=1",
+        "--schedule=constant", "--watch=segm_AP", "--eval-limit=2", "--set", "IMAGE_MAX_DIM=128",
+        "IMAGES_PER_GPU=2", "--debug"])
     assert code == 0
     [run] = (demo_run / "runs").iterdir()
     assert json.loads((run / train.ARGUMENTS).read_text())["eval_limit"] == 2
@@ -80,6 +79,6 @@ def test_training_goes_on_from_what_the_demo_learned(demo_run, capsys):
 
 def test_a_read_only_folder_of_logs_is_said_at_once(demo_run, capsys):
     (demo_run / "file").write_text("in the way of a folder")
-    code = fashion.main(["train", "--weights=sample", f"--dataset={demo_run / 'sample'}",
+    code = fashion.main(["train", "--weights=random", f"--dataset={demo_run / 'sample'}",
                          f"--logs={demo_run / 'file'}", "--epochs=1"])
     assert code == 1 and "--logs" in capsys.readouterr().err

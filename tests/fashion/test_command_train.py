@@ -28,9 +28,9 @@ def test_a_training_that_goes_on_keeps_its_arguments(tmp_path):
     path = weights_file(run / "mask_rcnn_tiny_0003.h5", name="tiny")
     given = argparse.Namespace(**dict.fromkeys(train.DEFAULTS))
     given.keep = 9
-    options = train._options(given, common.Model(CONFIGS["tiny"](), path))
+    options = train.options_of(given, common.Model(CONFIGS["tiny"](), path))
     assert (options["limit"], options["augment"], options["keep"]) == (7, "none", 9)
-    other = train._options(given, common.Model(CONFIGS["via"](), path))  # a new training
+    other = train.options_of(given, common.Model(CONFIGS["via"](), path))  # a new training
     assert (other["limit"], other["keep"]) == (None, 9)
 
 
@@ -43,17 +43,17 @@ def bare_arguments(*settings, **given):
 def test_random_weights_train_their_batch_normalisation(capsys):
     arguments = bare_arguments(schedule="1x", steps=5, seed=3)
     model = common.Model(CONFIGS["match_rcnn"](), None)
-    config = train._configure(model, arguments)
+    config = train.configure(model, arguments)
     assert config.TRAIN_BN is None and "TRAIN_BN" in capsys.readouterr().out
     assert (config.SCHEDULE, config.STEPS_PER_EPOCH, config.SEED) == ("1x", 5, 3)
     model = common.Model(model.config, Path("w.h5"))
-    assert train._configure(model, arguments).TRAIN_BN is False
+    assert train.configure(model, arguments).TRAIN_BN is False
 
 
 def configured(name, *settings, **given):
     """What `train` makes of a configuration that starts from weights."""
     config = CONFIGS[name]().override(dict(text.split("=") for text in settings))
-    return train._configure(common.Model(config, Path("w.h5")), bare_arguments(*settings, **given))
+    return train.configure(common.Model(config, Path("w.h5")), bare_arguments(*settings, **given))
 
 
 def test_another_schedule_brings_its_optimizer_and_length():
@@ -71,12 +71,66 @@ def test_another_schedule_brings_its_optimizer_and_length():
 def test_a_metric_that_no_epoch_has_is_refused_before_the_first():
     network = Network(CONFIGS["tiny"]().override({"HEADS": ("box", "mask"), "LOSS_WEIGHTS": {}}))
     for watch in (None, "loss", "rpn_bbox_loss", "val_mrcnn_mask_loss", "segm_AP50"):
-        train._check_watch(watch, network, limit=10, has_validation=True)
+        train.check_watch(watch, network, limit=10, has_validation=True)
     for watch, limit, has_validation in (
             ("segm_AP51", 10, True), ("segm_AP50", 0, True), ("val_loss", 10, False),
             ("mrcnn_keypoint_loss", 10, True), ("keypoints_visible_AP", 10, True)):
         with pytest.raises(ValueError, match="--watch"):
-            train._check_watch(watch, network, limit, has_validation)
+            train.check_watch(watch, network, limit, has_validation)
+
+
+# ---- TensorBoard ----
+
+def asked(*words):
+    """Options of `train` with such arguments."""
+    parser = argparse.ArgumentParser()
+    train.add_arguments(parser)
+    arguments = parser.parse_args(["--weights=random", *words])
+    return train.options_of(arguments, common.Model(CONFIGS["tiny"](), None))
+
+
+def face_of(name):
+    return argparse.Namespace(config=CONFIGS[name](), model_dir=Path("logs/mine"))
+
+
+def test_tensorboard_is_told_of_and_gets_the_extras_that_were_asked_for(capsys):
+    assert train.tensorboard_extras(asked(), face_of("tiny")) == ()
+    assert capsys.readouterr().out == ""
+    assert train.tensorboard_extras(asked("--tensorboard"), face_of("tiny")) == ()
+    assert f"tensorboard --logdir={Path('logs/mine')}" in capsys.readouterr().out
+    options = asked("--tensorboard", "embeddings", "profile", "--eval-every=5")
+    assert train.tensorboard_extras(options, face_of("tiny")) == ("embeddings", "profile")
+    assert options["eval_every"] == 5
+
+
+@pytest.mark.parametrize("name, has_validation", [("deepfashion2", True), ("tiny", False)])
+def test_embeddings_that_are_not_there_are_refused(name, has_validation):
+    with pytest.raises(ValueError, match="a match head and validation images"):
+        train.tensorboard_extras(asked("--tensorboard", "embeddings"), face_of(name),
+                                 has_validation)
+
+
+def test_extras_that_are_not_known_are_refused(capsys):
+    with pytest.raises(SystemExit):
+        asked("--tensorboard", "histogram")
+    assert "invalid choice: 'histogram'" in capsys.readouterr().err
+
+
+def test_what_watches_measures_as_often_as_asked_for(monkeypatch):
+    from fashion.evaluation import embedding_map, watching
+
+    made = []
+    for module, name in ((watching, "AveragePrecision"), (embedding_map, "EmbeddingMap")):
+        monkeypatch.setattr(module, name, lambda *words, name=name, **more: made.append(
+            (name, words[2:], more)) or name)
+    network = argparse.Namespace(config=CONFIGS["tiny"](), convention="aligned")
+    face = argparse.Namespace(network=network, run="run")
+    validation = argparse.Namespace(image_ids=np.arange(40))
+    watched = train.watch_with(face, validation, 10, 3, ("embeddings", "profile"))
+    assert watched["custom_callbacks"] == ["AveragePrecision", "EmbeddingMap"]
+    assert made == [("AveragePrecision", (10,), {"every": 3}),
+                    ("EmbeddingMap", ("run", train.MAPPED_IMAGES, 3), {})]
+    assert train.watch_with(face, validation, 0)["custom_callbacks"] == []
 
 
 # ---- landmarks ----
@@ -86,9 +140,9 @@ def test_heatmaps_are_shared_by_parts_or_by_none():
     shared = configured("tiny", landmarks="parts")
     assert shared.LANDMARK_GROUPS == list(LANDMARK_GROUPS)
     shared.LANDMARK_GROUPS = list(LANDMARK_GROUPS)
-    kept = train._configure(common.Model(shared, None), bare_arguments())
+    kept = train.configure(common.Model(shared, None), bare_arguments())
     assert kept.LANDMARK_GROUPS == shared.LANDMARK_GROUPS
-    own = train._configure(common.Model(shared, None), bare_arguments(landmarks="own"))
+    own = train.configure(common.Model(shared, None), bare_arguments(landmarks="own"))
     assert own.LANDMARK_GROUPS is None
     with pytest.raises(ValueError, match="via has no head for.*294"):
         configured("via", landmarks="parts")

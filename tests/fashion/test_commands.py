@@ -22,7 +22,7 @@ def run_script(*words, folder):
 def test_the_script_runs_from_anywhere(tmp_path):
     done = run_script("--help", folder=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert all(f"\n    {name} " in done.stdout for name in fashion.COMMANDS)
+    assert all(f"\n    {name}" in done.stdout for name in fashion.COMMANDS)
     assert run_script("--help", folder=ROOT / "fashion").returncode == 0
 
 

@@ -26,7 +26,7 @@ class SmallMatchConfig(SmallConfig):
     MATCH_FEATURES = ("class", "keypoint")
     MATCH_CHANNELS, MATCH_CONVS, MATCH_TOP_CHANNELS = 8, 1, 16
     MATCH_EMBEDDING_SIZE, MATCH_ROIS = 12, 3
-    MATCH_LOSS, MATCH_POSITIVE_SHARE = "pairs", 0.5
+    MATCH_LOSS, MATCH_POSITIVE_SHARE, MATCH_CANONICAL_SIZE = "pairs", 0.5, None
 
 
 def match_batch(config, images=4):
