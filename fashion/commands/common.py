@@ -272,13 +272,24 @@ def build(mode, model, logs):
         raise ValueError(f"{model.weights or model.config.NAME} finds landmarks of garments that "
                          "are cut out already: give weights of a detector.")
     kind = MatchRCNN if "match" in model.config.HEADS else MaskRCNN
-    face = kind(mode, model.config, logs)
-    if model.weights is None:
-        return face
-    if mode == "inference":
+    return load_into(kind(mode, model.config, logs), model, _unfit_layers)
+
+
+def load_into(face, model, unfit_layers):
+    """A face with the weights of a model, if it has any.
+
+    Args:
+        face: `mrcnn.model.MaskRCNN`, whose mode decides whether weights must fit everywhere.
+        model: `Model`.
+        unfit_layers: function of the model: names of layers that start anew in a training.
+
+    Returns:
+        The face.
+    """
+    if model.weights is not None and face.mode == "inference":
         face.load_weights(model.weights)
-        return face
-    face.load_weights(model.weights, by_name=True, exclude=_unfit_layers(model))
+    elif model.weights is not None:
+        face.load_weights(model.weights, by_name=True, exclude=unfit_layers(model))
     return face
 
 

@@ -32,14 +32,7 @@ def build(mode, model, logs):
     """
     from fashion.cspn.model import CSPN
 
-    face = CSPN(mode, model.config, logs)
-    if model.weights is None:
-        return face
-    if mode == "inference":
-        face.load_weights(model.weights)
-        return face
-    face.load_weights(model.weights, by_name=True, exclude=_other_maps(model))
-    return face
+    return common.load_into(CSPN(mode, model.config, logs), model, _other_maps)
 
 
 def _other_maps(model):

@@ -13,6 +13,19 @@ import numpy as np
 LEAST_SCORE = 0.2
 
 
+def with_images(detector, images, batch_size=None):
+    """Yields (image, `Raw`) of what a detector finds on an iterable of images, one by one."""
+    running = deque()
+
+    def noted():
+        for image in images:
+            running.append(image)
+            yield image
+
+    for raw in detector.predict(noted(), batch_size):
+        yield np.asarray(running.popleft()), raw
+
+
 class RefinedDetector:
     """A detector whose landmarks are those of a landmark network. To be used as a `Detector`.
 
@@ -44,15 +57,8 @@ class RefinedDetector:
 
     def predict(self, images, batch_size=None):
         """As `Detector.predict`, with the refiner's landmarks and scores of landmarks."""
-        running = deque()
-
-        def noted():
-            for image in images:
-                running.append(image)
-                yield image
-
-        for raw in self._detector.predict(noted(), batch_size):
-            yield self._refined(np.asarray(running.popleft()), raw)
+        for image, raw in with_images(self._detector, images, batch_size):
+            yield self._refined(image, raw)
 
     def _refined(self, image, raw):
         has_some = raw.keypoints.any(axis=(1, 2))

@@ -4,11 +4,11 @@ The detector is Faster R-CNN on VGG16 as in the paper (`cspn_detector`), or any 
 """
 
 import dataclasses
-from collections import deque
 
 import numpy as np
 
 from fashion.cspn.measure import clothes_types
+from fashion.cspn.refine import with_images
 from fashion.datasets.landmark_benchmark import LANDMARKS, OF_TYPE, TYPES
 from mrcnn.detection import Raw
 
@@ -59,16 +59,8 @@ class TopDown:
         """Yields (image, `Raw`)."""
         if self.detector is None:
             yield from ((image, _whole(image)) for image in images)
-            return
-        running = deque()
-
-        def noted():
-            for image in images:
-                running.append(image)
-                yield image
-
-        for raw in self.detector.predict(noted(), batch_size):
-            yield np.asarray(running.popleft()), raw
+        else:
+            yield from with_images(self.detector, images, batch_size)
 
 
 def _whole(image):

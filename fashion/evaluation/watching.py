@@ -19,7 +19,7 @@ SHOWN_SCORE = 0.5
 
 
 class EveryFewEpochs(keras.callbacks.Callback):
-    """Measures at the end of every so manieth epoch, and of the first and the last.
+    """Calls `measure(epoch, logs)` of a subclass after every so manieth, first and last epoch.
 
     The first is that of this process: what cannot be measured ends a training at once, not after
     days.
@@ -38,10 +38,6 @@ class EveryFewEpochs(keras.callbacks.Callback):
         if self._is_first or number % self.every == 0 or number == self.params["epochs"]:
             self._is_first = False
             self.measure(epoch, logs)
-
-    def measure(self, epoch, logs):
-        """Measures the network as it is, and may add numbers to the epoch's logs."""
-        raise NotImplementedError
 
 
 class AveragePrecision(EveryFewEpochs):
