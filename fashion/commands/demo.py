@@ -31,7 +31,7 @@ NEXT = """\
 What next:
   photos              python fashion/fashion.py detect --weights={weights} --image=FILE
                       (it has seen drawings only: expect little on photos; without --weights
-                      the small network does it that comes along, trained ten times as long)
+                      the small network does it that comes along, trained far longer)
   the same garment    python fashion/fashion.py index --gallery=DIR --output=INDEX
                       python fashion/fashion.py search --index=INDEX --image=FILE
   classes of your own README.md, "Your own photos"
