@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import functools
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,7 +38,7 @@ DEFAULT_CONFIG = "deepfashion2"
 WEIGHTS_HELP = {
     "coco": "Matterport's Mask R-CNN trained on COCO, a ResNet-101 (fetched into weights/)",
     "imagenet": "Keras' ResNet-50 trained on ImageNet (fetched into weights/)",
-    "sample": "a small network that comes along and knows made-up clothes only",
+    "sample": "a small bundled network that knows made-up clothes only",
     "last": "the newest training in --logs",
     "index": "those that the index was made with",
     "random": "no weights",
@@ -98,6 +99,7 @@ def add_weights_argument(parser, words, default=None):
     about = "; ".join(f"{word}: {WEIGHTS_HELP[word]}" for word in words)
     ending = f" (default: {default})" if default else ""
     parser.add_argument("--weights", required=default is None, default=default,
+                        type=functools.partial(_word_or_path, words),
                         metavar="|".join(words), help=about + ending)
     parser.add_argument("--config", choices=CONFIGS, metavar="NAME",
                         help=f"{', '.join(CONFIGS)} (default: the one that the weights were "
@@ -109,11 +111,30 @@ def add_weights_argument(parser, words, default=None):
                         help="folder of trainings (default: logs/ in the repository)")
 
 
+def _word_or_path(words, text):
+    """An `argparse` type: one of the words of --weights that the command takes, or a path."""
+    if text in WEIGHTS_HELP and text not in words:
+        raise argparse.ArgumentTypeError(f"expected {' or '.join(words)}, got {text!r}")
+    return text
+
+
 def positive(text):
     """An `argparse` type: a whole number from 1."""
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"expected a whole number from 1, got {text!r}")
     return int(text)
+
+
+def number(low, high):
+    """An `argparse` type: a number from `low` to `high`."""
+    def read(text):
+        with contextlib.suppress(ValueError):
+            if low <= float(text) <= high:
+                return float(text)
+        raise argparse.ArgumentTypeError(
+            f"expected a number from {low:g} to {high:g}, got {text!r}")
+
+    return read
 
 
 def add_dataset_argument(parser):
@@ -241,10 +262,11 @@ def load_backend():
     """Imports Keras and its backend without their greetings.
 
     TensorFlow writes eight lines to the standard error as it is loaded, whatever
-    TF_CPP_MIN_LOG_LEVEL says.
+    TF_CPP_MIN_LOG_LEVEL says; later it warns of many small graphs, which are no fault here.
     """
     with quiet():
         import keras  # noqa: F401
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 
 def build(mode, model, logs):
@@ -319,7 +341,7 @@ def _find_weights(word, name, logs):
     path = SAMPLE_WEIGHTS if word == "sample" else Path(word)
     if not path.is_file():
         advice = ("It belongs to the repository: git checkout -- weights" if word == "sample"
-                  else f"--weights takes {', '.join(WEIGHTS_HELP)}.")
+                  else "Give the path of an .h5 file, or a word that --help explains.")
         raise FileNotFoundError(f"There is no file {path}. {advice}")
     return path
 
@@ -352,7 +374,8 @@ def _check_backbone(source, backbone, config):
     """Refuses weights of another backbone, naming the configurations that they fit."""
     if backbone in (None, config.BACKBONE) or callable(config.BACKBONE):
         return
-    fitting = [name for name, kind in CONFIGS.items() if kind.BACKBONE == backbone]
+    fitting = [name for name, kind in CONFIGS.items() if kind.BACKBONE == backbone
+               and ("box" in kind.HEADS) == ("box" in config.HEADS)]
     advice = (f"They fit --config={' or --config='.join(fitting)}." if fitting
               else "No configuration here has that backbone.")
     raise ValueError(f"The weights {source} are of a {backbone}, the configuration {config.NAME} "

@@ -23,11 +23,7 @@ def load_detector(word, logs):
     """The detector, with the preset `Config.evaluation()`, of weights as --weights takes them."""
     from mrcnn.detection import Detector
 
-    model = cspn.named(word, logs)
-    if cspn.is_cspn(model.config):
-        raise ValueError(f"--detector={word}: expected weights of a detector, these are of the "
-                         f"landmark network {model.config.NAME}.")
-    network = common.build("inference", model, logs).network
+    network = common.build("inference", cspn.named(word, logs), logs).network
     return Detector(network, network.config.evaluation(), outputs=())
 
 
@@ -48,6 +44,10 @@ def run(arguments, model):
                          "detector.")
     subset = arguments.subset or data.measured
     dataset = data.load(subset, arguments.limit)
+    if model.config.NUM_KEYPOINTS != dataset.num_keypoints:
+        raise ValueError(f"{model.weights} looks for {model.config.NUM_KEYPOINTS} landmarks, the "
+                         f"landmark benchmark has {dataset.num_keypoints}. Measure weights that "
+                         "were trained on DeepFashion2 as --refine of a detector.")
     face = cspn.build("inference", model, arguments.logs)
     where, boxes_of, counts = _boxes(arguments, dataset)
     crops = Crops(dataset, face.network.size, face.config.CSPN_MARGIN, boxes_of)

@@ -1,4 +1,6 @@
-"""What `extract` and `splash` share: their arguments, and which categories."""
+"""What `extract` and `splash` share: their arguments, and, as for `search`, which categories."""
+
+import difflib
 
 from fashion.commands import common, matching
 
@@ -30,6 +32,8 @@ def class_ids(categories, class_names):
         return set(ids.values())
     unknown = [name for name in categories if name.casefold() not in ids]
     if unknown:
-        raise ValueError(f"--category: there is no {unknown[0]!r} among "
-                         f"{', '.join(class_names[1:])}.")
+        close = difflib.get_close_matches(unknown[0].casefold(), ids, n=1)
+        advice = (f"did you mean {class_names[ids[close[0]]]!r}?" if close
+                  else f"known are {', '.join(class_names[1:])}.")
+        raise ValueError(f"--category: there is no {unknown[0]!r}; {advice}")
     return {ids[name.casefold()] for name in categories}

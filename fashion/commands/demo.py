@@ -31,7 +31,7 @@ NEXT = """\
 What next:
   photos              python fashion/fashion.py detect --weights={weights} --image=FILE
                       (it has seen drawings only: expect little on photos; without --weights
-                      the small network does it that comes along, trained far longer)
+                      the bundled network does it, which was trained far longer)
   the same garment    python fashion/fashion.py index --gallery=DIR --output=INDEX
                       python fashion/fashion.py search --index=INDEX --image=FILE
   classes of your own README.md, "Your own photos"
@@ -44,7 +44,7 @@ def add_arguments(parser):
     """Adds the command's options to an `argparse` parser."""
     parser.add_argument("--output", type=Path, default=common.ROOT / "runs" / "demo",
                         metavar="DIR", help="where results and logs go (default: runs/demo)")
-    parser.add_argument("--minutes", type=float, default=9.0, metavar="M",
+    parser.add_argument("--minutes", type=common.number(0, 1e4), default=9.0, metavar="M",
                         help="time for all of it (default: %(default)g)")
 
 

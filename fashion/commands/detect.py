@@ -13,7 +13,7 @@ import json
 from pathlib import Path
 
 from fashion.categories import NUM_LANDMARKS, by_id, own_landmarks
-from fashion.commands import common, cspn, cspn_detect, cspn_refine
+from fashion.commands import common, cspn, cspn_detect, cspn_refine, matching
 
 HELP = "find garments on photos"
 
@@ -33,6 +33,7 @@ def add_arguments(parser):
 def run(arguments):
     from fashion.datasets.photos import find_photos, run_detector
 
+    matching.check_folder(arguments.output)
     paths = find_photos(arguments.image, arguments.output)
     cspn.prefer_last(arguments)
     model = common.resolve_model(arguments)
@@ -46,8 +47,7 @@ def run(arguments):
         pictures.write_json(failed)
     print(f"{pictures.garments:,} garments on {len(pictures.rows):,} photos, drawn in "
           f"{arguments.output}.")
-    for path, reason in failed.items():
-        print(f"Left out: {path}: {reason}")
+    matching.print_failed(failed)
     return 0 if pictures.rows else 1
 
 

@@ -46,7 +46,8 @@ def add_arguments(parser):
     look = parser.add_argument_group("look")
     look.add_argument("--background", type=_colour, metavar="COLOUR",
                       help="a plain ground, such as white or #f0ebe3 (default: transparent)")
-    look.add_argument("--margin", type=_margin, default=0.0, metavar="SHARE",
+    look.add_argument("--margin", type=common.number(0, LARGEST_MARGIN), default=0.0,
+                      metavar="SHARE",
                       help="space around the box, a share of its longer side (default: 0)")
     look.add_argument("--square", action="store_true",
                       help="as high as wide, the garment in the middle")
@@ -63,18 +64,6 @@ def _colour(text):
     except ValueError:
         raise argparse.ArgumentTypeError(
             f"expected a colour such as white or #f0ebe3, got {text!r}") from None
-
-
-def _margin(text):
-    """An `argparse` type: a share that makes sense as a margin."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value <= LARGEST_MARGIN:
-        raise argparse.ArgumentTypeError(
-            f"expected a number from 0 to {LARGEST_MARGIN:g}, got {text!r}")
-    return value
 
 
 @dataclass(frozen=True)
@@ -97,6 +86,7 @@ class Look:
 def run(arguments):
     """Cuts out, and writes the tables. Returns the exit code."""
     _check(arguments)
+    matching.check_folder(arguments.output)
     failed = {}
     names, photos, of_what = (_annotated if arguments.truth else _found)(arguments, failed)
     look = Look(arguments.margin, arguments.square, arguments.size, arguments.background)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fashion.commands import common
-from fashion.datasets import landmark_benchmark
+from fashion.datasets import landmark_benchmark, locate
 from fashion.datasets.sample import writer
 from fashion.datasets.sample.landmark_lists import write_landmark_lists
 
@@ -37,18 +37,30 @@ class LandmarkData:
         """The subset that numbers are given of: the benchmark's test, DeepFashion2's validation."""
         return "validation" if self.deepfashion2 else "test"
 
-    def load(self, subset, limit=None):
+    @property
+    def subsets(self):
+        """Names of the subsets that there are, of "train", "validation" and "test"."""
+        if self.deepfashion2:
+            return self.deepfashion2.subsets
+        return [{"val": "validation"}.get(name, name)
+                for name in landmark_benchmark.subsets_present(self.root)]
+
+    def load(self, subset, limit=None, where=None, published_flips=False):
         """One subset, prepared: `LandmarkBenchmarkDataset` or `DeepFashion2Dataset`.
 
         Args:
             subset: "train", "validation" or "test".
             limit: keeps so many photos, spread evenly.
+            where, published_flips: see `common.load`.
 
         Raises:
-            ValueError: there is no such subset, or nothing usable in it.
+            ValueError: there is no such subset, nothing usable in it, or a condition on
+                DeepFashion2's attributes for a landmark benchmark.
         """
         if self.deepfashion2:
-            return common.load(self.deepfashion2, subset, limit=limit)
+            return common.load(self.deepfashion2, subset, where, limit, published_flips)
+        if where is not None:
+            raise ValueError(f"--where={where!r} asks for attributes that only DeepFashion2 has.")
         dataset = landmark_benchmark.LandmarkBenchmarkDataset()
         dataset.load(self.root, {"validation": "val"}.get(subset, subset), limit)
         dataset.prepare()
@@ -88,11 +100,11 @@ def resolve(path=None):
 
 
 def _deepfashion2(folder):
-    data = common.resolve_dataset(folder)
-    if data.own is not None:
+    if not locate.subsets_present(folder):
         raise ValueError(f"{folder}: expected a landmark benchmark, with "
-                         f"{', '.join(landmark_benchmark.LIST_NAMES)}, or DeepFashion2; "
-                         "annotations of other formats have no landmarks.")
+                         f"{', '.join(landmark_benchmark.LIST_NAMES)}, or DeepFashion2's "
+                         "train/image with train/annos; other data sets have no such landmarks.")
+    data = common.Data(folder, writer.read_record(folder))
     return LandmarkData(data.root, data.sample, data)
 
 

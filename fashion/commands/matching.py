@@ -1,7 +1,5 @@
 """What the commands share that use a detector for more than boxes: its head, and words."""
 
-import argparse
-
 from fashion.commands import common
 
 # What a network cannot do without a head.
@@ -13,20 +11,9 @@ NEEDED = {"match": ("embeddings",), "mask": None}
 
 def add_min_score_argument(parser):
     """Adds --min-score."""
-    parser.add_argument("--min-score", type=_share, metavar="X",
+    parser.add_argument("--min-score", type=common.number(0, 1), metavar="X",
                         help="how sure, 0 to 1, the detector must be of a garment "
                              "(default: DETECTION_MIN_CONFIDENCE of the configuration)")
-
-
-def _share(text):
-    """An `argparse` type: a number from 0 to 1."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"expected a number from 0 to 1, got {text!r}")
-    return value
 
 
 def open_detector(arguments, head="match"):

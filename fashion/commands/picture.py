@@ -18,8 +18,6 @@ HELP = "draw the README's picture"
 PHOTOS = (3, 1, 0)
 HEADS = ("mask", "keypoint", "match")
 HITS = 10
-# Weaker garments would only clutter the picture.
-SHOWN_SCORE = 0.5
 # Overlap with an annotated garment that makes a box stand for it.
 SAME_PLACE = 0.5
 _GAP, _TEXT = 12, 26  # px
@@ -77,7 +75,7 @@ def draw(detector, similarity, dataset, photos):
                          f"{' '.join(map(str, photos))}.")
     chosen = users[list(photos)]
     images = [dataset.load_image(image_id) for image_id in chosen]
-    found = [raw.above(SHOWN_SCORE) for raw in detector.predict(images)]
+    found = list(detector.predict(images))
     if not len(found[0].scores):
         raise ValueError(f"--photos: nothing is found on photo {photos[0]}; name another first.")
     sheet = _search(detector, similarity, dataset, (chosen[0], found[0]), shops)

@@ -11,6 +11,7 @@
                           the annotations of that tool (130 images)
 """
 
+import functools
 import sys
 
 from fashion.commands.common import positive
@@ -39,30 +40,30 @@ def add_arguments(parser):
                              "outfits (default: %(default)s)")
 
 
-def run(args):
+def run(arguments):
     """Writes the sample and says what is in it. Returns the exit code."""
     from fashion.datasets.sample.writer import read_record
 
-    before = read_record(args.output)
+    before = read_record(arguments.output)
     try:
-        record = _write(args)
+        record = _write(arguments)
     except (OSError, ValueError) as error:
         print(f"No sample was written: {error}", file=sys.stderr)
         return 1
     if record == before:
-        print(f"{args.output} already holds this sample.")
+        print(f"{arguments.output} already holds this sample.")
     counts = ", ".join(f"{count} {subset}" for subset, count in record["counts"].items())
-    print(f"{args.output}: sample version {record['version']}, seed {record['seed']}, images: "
+    print(f"{arguments.output}: sample version {record['version']}, seed {record['seed']}, images: "
           f"{counts}")
-    if args.format == DEEPFASHION2:
-        _print_statistics(args.output)
+    if arguments.format == DEEPFASHION2:
+        _print_statistics(arguments.output)
     else:
-        print(f"Train on it: python fashion/fashion.py train {TRAINING[args.format]} "
-              f"--dataset={args.output}")
+        print(f"Train on it: python fashion/fashion.py train {TRAINING[arguments.format]} "
+              f"--dataset={arguments.output}")
     return 0
 
 
-def _write(args):
+def _write(arguments):
     """Writes what was asked for: what sample.json holds."""
     from tqdm import tqdm
 
@@ -70,12 +71,12 @@ def _write(args):
     from fashion.datasets.sample.landmark_lists import write_landmark_lists
     from fashion.datasets.sample.writer import write_sample
 
+    quiet_in_files = functools.partial(tqdm, disable=None)
+    rest = arguments.seed, arguments.validation, quiet_in_files
     figures = {DEEPFASHION2: write_sample, LANDMARKS: write_landmark_lists}
-    if args.format in figures:
-        return figures[args.format](args.output, args.images or IMAGES, args.seed,
-                                    args.validation, tqdm)
-    return write_album(args.output, args.format, args.images or OUTFITS, args.seed,
-                       args.validation, tqdm)
+    if arguments.format in figures:
+        return figures[arguments.format](arguments.output, arguments.images or IMAGES, *rest)
+    return write_album(arguments.output, arguments.format, arguments.images or OUTFITS, *rest)
 
 
 def _print_statistics(root):

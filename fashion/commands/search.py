@@ -6,11 +6,10 @@ beside the sheets: boxes are [x, y, width, height] in pixels of the photo as a v
 "logit" is the log-odds of the probability, which still tells hits apart where that is 1.
 """
 
-import difflib
 import json
 from pathlib import Path
 
-from fashion.commands import common, matching
+from fashion.commands import common, cutting, matching
 
 HELP = "find the garments of a photo in an index"
 
@@ -44,11 +43,13 @@ def run(arguments):
     paths = find_photos(arguments.image, arguments.output)
     manifest = Manifest.read(arguments.index)
     manifest.require_garments(arguments.index)
+    class_id = None
+    if arguments.category is not None:
+        [class_id] = cutting.class_ids([arguments.category], manifest.class_names)
     _recall(arguments)
     describer = matching.open_describer(arguments, manifest.class_names)
     index = RetrievalIndex.open(arguments.index, describer.fingerprint)
-    search = Search(index, arguments.top_k, class_id_of(arguments.category, index.class_names),
-                    arguments.output)
+    search = Search(index, arguments.top_k, class_id, arguments.output)
     failed = {}
     for path, garments in describer.embed(paths, failed):
         if not search.add(path, garments):
@@ -76,22 +77,6 @@ def _recall(arguments):
             raise FileNotFoundError(
                 f"The weights that {arguments.index} was made with, {recipe.weights}, are no "
                 "longer there. Say where they are: --weights=PATH")
-
-
-def class_id_of(name, class_names):
-    """The class id of a category's name; None of None.
-
-    Raises:
-        ValueError: no such category.
-    """
-    if name is None:
-        return None
-    known = class_names[1:]
-    if name not in known:
-        close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-        raise ValueError(f"--category: there is no {name!r}" + (
-            f"; did you mean {close[0]!r}?" if close else f"; known are {', '.join(known)}."))
-    return known.index(name) + 1
 
 
 class Search:

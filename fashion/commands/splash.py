@@ -30,6 +30,7 @@ def run(arguments):
 
     if not arguments.image and not arguments.video:
         raise ValueError("splash takes photos, --image=FILE|DIR|GLOB, or videos, --video=FILE.")
+    matching.check_folder(arguments.output)
     paths = find_photos(arguments.image, arguments.output)
     detector, _ = matching.open_detector(arguments, "mask")
     class_ids = cutting.class_ids(arguments.category, detector.config.CLASS_NAMES)

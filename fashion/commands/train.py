@@ -16,7 +16,7 @@ A configuration may set the number of epochs of its own schedule (via: 20, tiny:
 
 Photos that VIA, COCO or LabelMe annotations, or masks, belong to bring classes of their own: boxes
 and masks are trained, and what the weights knew of other classes starts anew. --config=via suits
-about a hundred of them; with --weights=sample it trains the small network that comes along.
+about a hundred of them; with --weights=sample it trains the small bundled network.
 
 --config=cspn trains a landmark network on garments that are cut out, cspn_detector the detector in
 front of it; --dataset is a landmark benchmark there (by default a made-up one), or DeepFashion2.
@@ -81,7 +81,8 @@ def add_arguments(parser):
                         help="number of the last epoch")
     length.add_argument("--steps", type=common.positive, metavar="N",
                         help="steps of an epoch (default: one pass over the images)")
-    length.add_argument("--rate", type=float, metavar="R", help="learning rate")
+    length.add_argument("--rate", type=common.number(0, 1e3), metavar="R",
+                        help="learning rate")
     length.add_argument("--layers", metavar="WHICH",
                         help="heads, 3+, 4+, 5+, all (default), or a regular expression")
     length.add_argument("--patience", type=int, metavar="N",
@@ -129,6 +130,9 @@ def _add_landmark_arguments(group):
                        help="mirror short sleeve outwear by the landmark pairs as published, "
                             "which do not agree with the official sigmas (default: by symmetric "
                             "pairs, which do)")
+    group.add_argument("--no-detector", action="store_true", default=None,
+                       help="landmark networks (--config=cspn) see whole photos, not garments that "
+                            "are cut out by their boxes")
 
 
 def run(arguments):
@@ -150,11 +154,11 @@ def run(arguments):
     else:
         print("No validation images here: no validation losses, no average precision.")
     common.load_backend()
-    from mrcnn import training
+    from mrcnn import devices
     from mrcnn.data.augment import Jitter
 
     if arguments.deterministic:
-        training.make_deterministic(config.SEED)
+        devices.make_deterministic(config.SEED)
     face = common.build("training", common.Model(config, model.weights), arguments.logs)
     check_watch(options["watch"], face.network, options["eval_limit"], validation is not None)
     if _is_another(config, model.config):

@@ -77,11 +77,13 @@ class CSPNTinyConfig(CSPNConfig):
 class CSPNDetectorConfig(BenchmarkConfig):
     """The detector in front: Faster R-CNN on VGG16 (Ren et al., arXiv 1506.01497), no mask head.
 
-    python fashion/fashion.py train --config=cspn_detector --weights=random --dataset=DIR
+    python fashion/fashion.py train --config=cspn_detector --weights=FILE --dataset=DIR
 
-    One feature level of stride 16, nine anchors a cell, 7x7 pooled features, two fully connected
-    layers of 4096; shortest side 600, longest at most 1000, as theirs. Regions are pooled by
-    RoIAlign, as everywhere in this project, where the paper has RoI pooling.
+    FILE is Keras' own VGG16, vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5, which fits in by
+    name, or the word random. One feature level of stride 16, nine anchors a cell, 7x7 pooled
+    features, two fully connected layers of 4096; shortest side 600, longest at most 1000, as
+    theirs. Regions are pooled by RoIAlign, as everywhere in this project, where the paper has RoI
+    pooling.
     """
 
     NAME = "cspn_detector"
@@ -112,13 +114,21 @@ def fit(config, dataset):
             294, a garment has heatmaps of its own category's only, 39 at most, and landmarks that
             are the same part of different garments share one.
     """
-    known = {"CLASS_NAMES": tuple(dataset.class_names), "NUM_CLASSES": len(dataset.class_names),
-             "NUM_KEYPOINTS": dataset.num_keypoints}
+    known = {"NUM_KEYPOINTS": dataset.num_keypoints}
     if dataset.num_keypoints == NUM_LANDMARKS:
         known |= {"KEYPOINTS_OF_CLASS": LandmarkConfig.KEYPOINTS_OF_CLASS,
                   "LANDMARK_GROUPS": list(LANDMARK_GROUPS),
                   "KEYPOINT_TRAIN_OCCLUDED": LandmarkConfig.KEYPOINT_TRAIN_OCCLUDED}
-    return config.override(known)
+    elif config.NUM_KEYPOINTS == NUM_LANDMARKS:  # of weights that were trained on DeepFashion2
+        known |= {name: getattr(CSPNConfig, name) for name in (
+            "KEYPOINTS_OF_CLASS", "LANDMARK_GROUPS", "KEYPOINT_TRAIN_OCCLUDED")}
+    return fit_classes(config, dataset).override(known)
+
+
+def fit_classes(config, dataset):
+    """The configuration with a data set's classes."""
+    return config.override({"CLASS_NAMES": tuple(dataset.class_names),
+                            "NUM_CLASSES": len(dataset.class_names)})
 
 
 CONFIGS |= {config.NAME: config for config in (CSPNConfig, CSPNTinyConfig, CSPNDetectorConfig)}

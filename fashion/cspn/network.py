@@ -5,8 +5,8 @@
                                    heatmaps   heatmaps   heatmaps   heatmaps = the answer
 
 Li et al. 2020, "Cascaded stacked pyramid network model for key point detection of clothing",
-section 2.2. What their text leaves open was decided by their table 3, in which a stage costs 6 to
-8 GFLOPs and adds 7 to 8 MB:
+section 2.2. What their text leaves open was decided by their table 3, in which each further stage
+costs 6 to 8 GFLOPs, and the third and fourth add 8 and 7 MB:
 
 * The three maps that a stage hands on, "64, 128 and 256", have a quarter of that many cells along
   each side, 16, 32 and 64, and 256 channels: three 3x3 convolutions there are 6.3 GFLOPs and 7.1

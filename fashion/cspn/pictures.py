@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from fashion.datasets.landmark_benchmark import LANDMARKS
 from mrcnn import drawing, keypoints, skeletons
 from mrcnn.data import mold
 
@@ -26,7 +27,7 @@ class StagePictures:
     def __call__(self, image_id):
         """Return {"landmarks": picture [H, W, 3] uint8, "heatmaps": another one}.
 
-        In the sheet of heatmaps each stage has a row.
+        In the sheet of heatmaps each stage has a row, with eight of the landmarks at most.
         """
         size = self.network.size
         crops = self.garments.crops
@@ -44,7 +45,8 @@ class StagePictures:
         return {
             "landmarks": self._beside(row["image"], truth[shown], points[-1]),
             "heatmaps": skeletons.heatmap_sheet(
-                row["image"], windows, np.log(np.maximum(maps, _FLOOR)), points)}
+                row["image"], windows, np.log(np.maximum(maps, _FLOOR)), points,
+                most=len(LANDMARKS))}
 
     def _beside(self, image, truth, found):
         """The truth and what was found, on the enlarged crop."""

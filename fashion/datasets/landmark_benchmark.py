@@ -162,8 +162,19 @@ class LandmarkBenchmarkDataset(Dataset):
 
 
 def has_lists(root: str | os.PathLike) -> bool:
-    """Whether a folder holds the benchmark, or what is written like it."""
-    return _find_list(Path(root), LIST_NAMES[0]) is not None
+    """Whether a folder holds a list of the benchmark, or of what is written like it."""
+    return any(_find_list(Path(root), name) for name in LIST_NAMES)
+
+
+def subsets_present(root: str | os.PathLike) -> list[str]:
+    """Names of the subsets that have photos in the partition list, in the order of `SUBSETS`.
+
+    Raises:
+        ValueError: the list is missing or not built as published.
+    """
+    problems = Problems()
+    partition = _read_list(Path(root), LIST_NAMES[2], ["evaluation_status"], problems)
+    return [subset for subset in SUBSETS if _members(partition, subset, problems)]
 
 
 def find_photo(root: Path, name: str) -> Path | None:
@@ -182,23 +193,21 @@ def _read_tables(root: Path, problems: Problems) -> list[_Table]:
     columns = [["clothes_type", *(f"landmark_{what}_{i}" for i in range(1, len(LANDMARKS) + 1)
                                   for what in ("visibility", "location_x", "location_y"))],
                ["x_1", "y_1", "x_2", "y_2"], ["evaluation_status"]]
-    tables = []
-    for name, needed in zip(LIST_NAMES, columns, strict=True):
-        path = _find_list(root, name)
-        if path is None:
-            raise ValueError(f"{root}: expected {name} there or in its folders Anno and Eval, but "
-                             f"found none.\n{HOW_TO_GET}")
-        tables.append(_read_table(path, needed, problems))
-    return tables
+    return [_read_list(root, name, needed, problems)
+            for name, needed in zip(LIST_NAMES, columns, strict=True)]
 
 
-def _read_table(path: Path, needed: Iterable[str], problems: Problems) -> _Table:
+def _read_list(root: Path, name: str, needed: Iterable[str], problems: Problems) -> _Table:
     """One list file.
 
     Raises:
-        ValueError: it does not begin as published, lacks a column, or has another number of rows
-            than its first line says.
+        ValueError: it is missing, does not begin as published, lacks a column, or has another
+            number of rows than its first line says.
     """
+    path = _find_list(root, name)
+    if path is None:
+        raise ValueError(f"{root}: expected {name} there or in its folders Anno and Eval, but "
+                         f"found none.\n{HOW_TO_GET}")
     lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
     count = lines[0].strip() if lines else ""
     if not count.isdecimal():

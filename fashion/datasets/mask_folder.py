@@ -29,6 +29,7 @@ from fashion.datasets.regions import (
     classes_of,
 )
 from mrcnn import masks
+from mrcnn.data.images import DAMAGE
 
 NOT_LISTED = "pixels of a number that classes.txt has no line for: left out"
 NO_LABELS = "photo without a label picture: left out"
@@ -146,7 +147,7 @@ def _read(path: Path) -> np.ndarray | None:
         with Image.open(path) as image:
             flat = image if image.mode in ("1", "L", "P", "I", "I;16") else image.convert("L")
             return np.asarray(flat).astype(np.int32)
-    except (OSError, SyntaxError, ValueError):
+    except DAMAGE:
         return None
 
 

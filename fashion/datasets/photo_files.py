@@ -11,7 +11,7 @@ from fashion.datasets.photos import ENDINGS
 from fashion.datasets.problems import Problems
 from fashion.datasets.regions import BROKEN_MASK, OUTSIDE, Photo, Region, composed
 from mrcnn import masks
-from mrcnn.data.images import ORIENTATION
+from mrcnn.data.images import DAMAGE, orientation
 
 MISSING = "photo is not there: left out with its regions"
 BROKEN = "photo cannot be opened: left out with its regions"
@@ -153,7 +153,7 @@ class PhotoCollector:
         """What is odd about the photo, or None, and the photo in the frame of its regions."""
         try:
             frames = _frames(path)
-        except (OSError, SyntaxError, ValueError):
+        except DAMAGE:
             return BROKEN, None
         frame = self._choose(frames, regions, size)
         if frame is None:
@@ -191,10 +191,10 @@ def _frames(path: Path) -> dict[bool, tuple[int, int]]:
     """(width, height) px of a photo as it is stored, False, and if that differs, upright, True."""
     with Image.open(path) as image:
         width, height = image.size
-        orientation = image.getexif().get(ORIENTATION)
+        turned = orientation(image)
     frames = {False: (width, height)}
-    if orientation in _TURNED:
-        frames[True] = (height, width) if orientation in _SIDEWAYS else (width, height)
+    if turned in _TURNED:
+        frames[True] = (height, width) if turned in _SIDEWAYS else (width, height)
     return frames
 
 

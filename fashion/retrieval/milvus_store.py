@@ -90,10 +90,13 @@ class MilvusStore:
         rows = np.full((len(queries), k), -1, np.int64)
         products = np.full((len(queries), k), np.finfo(np.float32).min, np.float32)
         chosen = "" if class_id is None else f"class_id == {int(class_id)}"
+        params = dict(_KINDS[self.kind][1])
+        if "ef" in params:  # a server refuses to look for more than that
+            params["ef"] = max(params["ef"], k)
         hits = [hits for first in range(0, len(queries), _QUERIES) for hits in self._client.search(
             self._collection, data=list(queries[first:first + _QUERIES]), limit=k, filter=chosen,
             anns_field="vector", output_fields=["id"], consistency_level="Strong",
-            search_params={"metric_type": self._metric, "params": _KINDS[self.kind][1]})]
+            search_params={"metric_type": self._metric, "params": params})]
         for query, own in enumerate(hits):
             ids = np.array([hit["id"] for hit in own], np.int64)
             places = np.searchsorted(self._ids, ids)

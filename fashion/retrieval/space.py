@@ -52,8 +52,9 @@ class Space:
         """[G, D] float32 of [G, E]: the better the logit, the larger the product.
 
         By distance, the better the logit, the nearer: a last number makes all vectors equally
-        long (Bachrach et al., Speeding Up the Xbox Recommender System, RecSys 2014, section 3.1),
-        and those before it XX        """
+        long (Bachrach et al., Speeding Up the Xbox Recommender System, RecSys 2014, section 3.1).
+        The number before it is what the garment alone adds to its logits.
+        """
         if not self.by_distance:
             return self.similarity.augment_gallery(vectors, self.centre)
         weights = self.similarity.weights

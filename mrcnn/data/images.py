@@ -18,8 +18,9 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-# What Pillow raises over damaged files and damaged EXIF blocks.
-_DAMAGE = (OSError, SyntaxError, ValueError, TypeError, EOFError, LookupError, struct.error)
+# What Pillow raises over files and EXIF blocks that are damaged, and over far too large photos.
+DAMAGE = (OSError, SyntaxError, ValueError, TypeError, EOFError, LookupError, struct.error,
+          Image.DecompressionBombError)
 
 
 class ImageError(ValueError):
@@ -56,23 +57,29 @@ def read_image(path, exif=False):
             f"{path}: expected a photo, but there is no such file. Check the path, or whether "
             "the data set was unpacked completely."
         ) from None
-    except (*_DAMAGE, Image.DecompressionBombError) as error:
+    except DAMAGE as error:
         raise ImageError(
             f"{path}: expected a photo that Pillow can decode, got: {error}. The file is "
             "damaged or of another kind; fetch it again or leave it out."
         ) from error
 
 
+def orientation(image):
+    """EXIF orientation of an open Pillow image, 1 to 8; 1, as stored, where none can be read."""
+    try:
+        found = image.getexif().get(ORIENTATION)
+        return found if found in _TURNS else 1
+    except DAMAGE:
+        return 1
+
+
 def _upright(image):
-    """The image turned as its EXIF says; as it is stored where that block cannot be read.
+    """The image turned as its EXIF says.
 
     Pillow's own `exif_transpose` writes the whole block anew, and fails over tags that say nothing
     about the orientation.
     """
-    try:
-        turn = _TURNS.get(image.getexif().get(ORIENTATION))
-    except _DAMAGE:
-        return image
+    turn = _TURNS.get(orientation(image))
     return image if turn is None else image.transpose(turn)
 
 

@@ -1,4 +1,4 @@
-"""Makes weights/sample.weights.h5, the small network that comes along, and measures it.
+"""Makes weights/sample.weights.h5, the small bundled network, and measures it.
 
     python tests/benchmarks/train_sample_weights.py [--folder=runs/sample_weights]
 

@@ -6,6 +6,7 @@ import os
 
 import pytest
 
+import fashion.cspn.config  # noqa: F401 (adds landmark networks to CONFIGS)
 from fashion.commands import common
 from fashion.config import CONFIGS
 from mrcnn import download, weights
@@ -76,7 +77,7 @@ def test_weights_of_another_network_are_refused_with_the_right_name(tmp_path, mo
     with pytest.raises(ValueError, match="--config=deepfashion2 or --config=via"):
         common.resolve_model(model_arguments("coco", config="tiny"))
     path = weights_file(tmp_path / "w.h5", name="tiny", backbone="resnet18", config={})
-    with pytest.raises(ValueError, match="--config=tiny"):
+    with pytest.raises(ValueError, match=r"--config=tiny\.$"):  # and no landmark network
         common.resolve_model(model_arguments(path, config="match_rcnn"))
 
 
@@ -117,12 +118,31 @@ def test_published_weights_are_fetched_or_a_way_is_named(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("word, advice", [
-    ("none.h5", "takes coco"), ("sample", "git checkout"), ("last", "No training"),
+    ("none.h5", "path of an .h5 file"), ("sample", "git checkout"), ("last", "No training"),
 ])
 def test_weights_that_are_not_there(word, advice, tmp_path, monkeypatch):
     monkeypatch.setattr(common, "SAMPLE_WEIGHTS", tmp_path / "none.h5")
     with pytest.raises(OSError, match=advice):
         common.resolve_model(model_arguments(word, logs=tmp_path))
+
+
+@pytest.mark.parametrize("word", ["random", "coco", "index"])
+def test_a_word_that_the_command_does_not_take_is_refused(word, capsys):
+    parser = argparse.ArgumentParser()
+    common.add_weights_argument(parser, ("sample", "last", "PATH"), default="sample")
+    with pytest.raises(SystemExit):
+        parser.parse_args([f"--weights={word}"])
+    assert f"expected sample or last or PATH, got {word!r}" in " ".join(
+        capsys.readouterr().err.split())
+    assert parser.parse_args([f"--weights=./{word}"]).weights == f"./{word}"
+    assert parser.parse_args([]).weights == "sample"
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "-0.1", "2.1", "two"])
+def test_a_number_out_of_its_range_is_refused(text):
+    assert common.number(0, 2)("2") == 2.0
+    with pytest.raises(argparse.ArgumentTypeError, match=f"from 0 to 2, got '{text}'"):
+        common.number(0, 2)(text)
 
 
 def test_last_is_the_configuration_that_trained_last(tmp_path):

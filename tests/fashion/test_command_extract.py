@@ -162,7 +162,7 @@ def test_only_some_categories(tmp_path):
     photo = photo_folder(tmp_path / "photos") / "rgb.jpg"
     assert call("--image", photo, "--output", tmp_path / "out", "--category", "Skirt") == 0
     assert read_tables(tmp_path / "out")[0]["cutouts"] == []
-    with pytest.raises(ValueError, match="no 'boots' among short sleeve top"):
+    with pytest.raises(ValueError, match="no 'boots'; known are short sleeve top"):
         call("--image", photo, "--output", tmp_path / "out", "--category", "boots")
 
 

@@ -55,6 +55,7 @@ def test_one_category_only(world, capsys):
     assert {hit["category"] for hit in content["images"][0]["garments"][0]["hits"]} == {
         "short sleeve top"}
     assert len(content["images"][0]["garments"][0]["hits"]) == 3
+    assert search(world, "--category=Short Sleeve Top") == 0, "as for extract and splash"
     assert search(world, "--category=long sleeve top") == 1
     assert search(world, "--category=short slevee top") == 1
     assert "did you mean 'short sleeve top'?" in capsys.readouterr().err

@@ -9,6 +9,7 @@ import pytest
 from fashion import fashion
 from fashion.commands import common
 from mrcnn.training import NonFiniteLoss
+from tests.fashion.command_files import photo_folder
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -52,6 +53,17 @@ def test_errors_are_one_clear_line(tmp_path, capsys):
     assert "none.jpg is no photo" in error and "Traceback" not in error
     with pytest.raises(FileNotFoundError):
         fashion.main([*words, "--debug"])
+
+
+@pytest.mark.parametrize("command", ["detect", "extract", "splash"])
+def test_an_output_that_is_a_file_is_refused_before_anything_is_loaded(
+        command, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(common, "resolve_model", lambda _: pytest.fail("looked for weights"))
+    (tmp_path / "out").write_text("")
+    photo_folder(tmp_path / "photos")
+    words = [command, "--image", str(tmp_path / "photos"), f"--output={tmp_path / 'out'}"]
+    assert fashion.main(words) == 1
+    assert "out is a file, expected a folder" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("raised, code", [

@@ -5,16 +5,23 @@ import json
 import pytest
 
 from fashion import fashion
-from fashion.commands import common, cspn
+from fashion.commands import common, cspn, cspn_train
 from fashion.config import CONFIGS
+from fashion.cspn.config import CSPNDetectorConfig
 from fashion.cspn.model import CSPN
+from fashion.datasets.sample import write_sample
+from fashion.datasets.sample.identities import IMAGES_PER_PAIR
 from fashion.evaluation import published
 from mrcnn import resume, weights
 from tests.fashion.landmark_lists_files import FULL, PARTITION, replaced, write_lists
+from tests.fashion.made_sample import made_sample
 from tests.fashion.small_cspn import small_config
 
 SMALL = ["BACKBONE_WIDTH=0.125", "IMAGE_MAX_DIM=64", "CSPN_FILTERS=4", "CSPN_STAGES=1",
          "IMAGES_PER_GPU=2"]
+SMALL_DETECTOR = ["BACKBONE_WIDTH=0.1", "FPN_CLASSIF_FC_LAYERS_SIZE=16", "IMAGE_MIN_DIM=64",
+                  "IMAGE_MAX_DIM=128", "RPN_CHANNELS=8", "WORKERS=0", "TRAIN_ROIS_PER_IMAGE=8",
+                  "POST_NMS_ROIS_TRAINING=20", "RPN_ANCHOR_SCALES=((32,64,96),)"]
 
 
 @pytest.fixture
@@ -36,7 +43,8 @@ def test_a_landmark_network_trains_goes_on_and_draws(tmp_path, root, capsys):
     assert train(tmp_path, root, "--config=cspn_tiny", "--weights=random", "--epochs=1",
                  "--set", *SMALL) == 0
     out = capsys.readouterr().out
-    assert "2 to train, 1 to validate" in out and "evaluate --weights=last" in out
+    assert "2 to train, 1 to validate" in out
+    assert f"evaluate --weights=last --logs={tmp_path / 'logs'} --dataset={root}\n" in out
     [folder] = resume.run_folders(tmp_path / "logs", "cspn_tiny")
     rows = [json.loads(line) for line in (folder / "losses.jsonl").read_text().splitlines()]
     assert {"loss", "cspn_stage1_loss", "stage1_distance", "learning_rate"} <= set(rows[0])
@@ -53,6 +61,29 @@ def test_a_landmark_network_trains_goes_on_and_draws(tmp_path, root, capsys):
     assert (output / row["picture"]).is_file()
 
 
+def test_whole_photos_are_learned_from_without_any_to_validate_on(tmp_path, capsys):
+    root = write_lists(tmp_path / "lists")
+    assert train(tmp_path, root, "--config=cspn_tiny", "--weights=random", "--epochs=1",
+                 "--no-detector", "--set", *SMALL) == 0
+    out = capsys.readouterr().out
+    assert "No validation images" in out and f"--dataset={root} --no-detector\n" in out
+    assert train(tmp_path, root, "--config=cspn_tiny", "--weights=random", "--watch=val_loss",
+                 "--set", *SMALL) == 1
+    [folder] = resume.run_folders(tmp_path / "logs", "cspn_tiny")
+    assert json.loads((folder / "arguments.json").read_text())["no_detector"] is True
+
+
+def test_of_deepfashion2_garments_are_cut_out_and_refined(tmp_path, capsys):
+    root = tmp_path / "sample"
+    write_sample(root, 2 * IMAGES_PER_PAIR, seed=1, validation=0.5)
+    assert train(tmp_path, root, "--config=cspn_tiny", "--weights=random", "--no-detector",
+                 "--set", *SMALL) == 1
+    assert "photos of one garment each" in capsys.readouterr().err
+    assert train(tmp_path, root, "--config=cspn_tiny", "--weights=random", "--epochs=1", "--set",
+                 *SMALL) == 0
+    assert "detect --weights=sample --refine=last --logs=" in capsys.readouterr().out
+
+
 def test_a_metric_to_watch_that_no_epoch_has_is_refused(tmp_path, root, capsys):
     assert train(tmp_path, root, "--config=cspn_tiny", "--weights=random", "--watch=segm_AP",
                  "--set", *SMALL) == 1
@@ -60,15 +91,21 @@ def test_a_metric_to_watch_that_no_epoch_has_is_refused(tmp_path, root, capsys):
 
 
 def test_the_detector_in_front_trains_on_the_benchmark_s_boxes(tmp_path, root, capsys):
-    settings = ["BACKBONE_WIDTH=0.1", "FPN_CLASSIF_FC_LAYERS_SIZE=16", "IMAGE_MIN_DIM=64",
-                "IMAGE_MAX_DIM=128", "RPN_CHANNELS=8", "WORKERS=0", "TRAIN_ROIS_PER_IMAGE=8",
-                "POST_NMS_ROIS_TRAINING=20", "RPN_ANCHOR_SCALES=((32,64,96),)"]
     assert train(tmp_path, root, "--config=cspn_detector", "--weights=random", "--epochs=1",
-                 "--eval-limit=0", "--set", *settings) == 0
+                 "--eval-limit=0", "--set", *SMALL_DETECTOR) == 0
     assert "heads box" in capsys.readouterr().out
     saved = weights.read_metadata(resume.find_last(tmp_path / "logs", "cspn_detector"))
     assert saved["backbone"] == "vgg16" and saved["class_names"][1:] == [
         "upper body", "lower body", "full body"]
+
+
+def test_the_detector_in_front_learns_deepfashion2_s_categories_too(tmp_path):
+    config = common.make_config("cspn_detector", SMALL_DETECTOR)
+    datasets = made_sample(tmp_path, 2, seed=1), None
+    options = {"augment": "flip", "watch": None, "eval_limit": 0, "eval_every": 1}
+    face, *_ = cspn_train._boxes(common.Model(config, None), datasets, options, tmp_path)
+    assert face.config.CLASS_NAMES == tuple(datasets[0].class_names)
+    assert face.config.NUM_CLASSES == 14 > CSPNDetectorConfig.NUM_CLASSES
 
 
 def test_other_landmarks_begin_with_new_heatmaps(tmp_path, capsys):

@@ -65,21 +65,31 @@ def test_whole_photos_of_the_test_part_which_is_what_is_measured(tmp_path, weigh
 
 def test_wrong_kinds_of_weights_and_data_are_named(tmp_path, weights):
     root = write_lists(tmp_path / "data")
-    with pytest.raises(ValueError, match="expected weights of a detector"):
+    with pytest.raises(ValueError, match="give weights of a detector"):
         run(tmp_path, weights, f"--dataset={root}", f"--detector={weights}")
     made_sample(tmp_path / "sample", 2, seed=1)
     with pytest.raises(ValueError, match="Measure this network as --refine"):
         run(tmp_path, weights, f"--dataset={tmp_path / 'sample'}", "--subset=train")
+    path = refiner(tmp_path, landmark_data.resolve(tmp_path / "sample").load("train"))
+    with pytest.raises(ValueError, match="looks for 294 landmarks, the landmark benchmark has 8"):
+        run(tmp_path, path, f"--dataset={root}")
 
 
-def test_what_a_refiner_makes_of_a_detector_s_landmarks_is_measured(tmp_path, capsys):
+def refiner(folder, dataset):
+    """Path of random weights for DeepFashion2's landmarks."""
     from fashion.cspn.config import fit
     from fashion.cspn.model import CSPN
 
-    dataset = made_sample(tmp_path / "sample", 2, seed=1)
     config = fit(CSPNTinyConfig().override({**SMALL, "CSPN_STAGES": 1}), dataset)
-    CSPN("inference", config, tmp_path).save_weights(tmp_path / "cspn.h5")
-    arguments = argparse.Namespace(refine=str(tmp_path / "cspn.h5"), logs=tmp_path, batch_size=2,
+    path = folder / "refiner.h5"
+    CSPN("inference", config, folder).save_weights(path)
+    return path
+
+
+def test_what_a_refiner_makes_of_a_detector_s_landmarks_is_measured(tmp_path, capsys):
+    dataset = made_sample(tmp_path / "sample", 2, seed=1)
+    path = refiner(tmp_path, dataset)
+    arguments = argparse.Namespace(refine=str(path), logs=tmp_path, batch_size=2,
                                    output=tmp_path / "out", dataset="sample", subset="train")
     network = small_detector(("box", "keypoint"), tmp_path).network
     cspn_refine.measure(arguments, network, dataset, [0], ["keypoints_visible"])
@@ -101,11 +111,19 @@ def test_data_is_told_by_what_a_folder_holds(tmp_path, monkeypatch):
     root = write_lists(tmp_path / "data")
     data = landmark_data.resolve(root)
     assert (data.measured, data.load("train").num_images) == ("test", 2)
+    assert data.subsets == ["train", "test"]
+    with pytest.raises(ValueError, match="only DeepFashion2 has"):
+        data.load("train", where="occlusion == 1")
     monkeypatch.setenv(landmark_data.VARIABLE, str(root))
     assert landmark_data.resolve().root == root
     made_sample(tmp_path / "sample", 2, seed=1)
     data = landmark_data.resolve(tmp_path / "sample")
     assert (data.measured, data.load("train").num_keypoints) == ("validation", 294)
+    with pytest.raises(ValueError, match="none of 2 images has such a garment"):
+        data.load("train", where="style > 99")
     assert np.isfinite(data.load("train").load_boxes(0)).all()
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="nowhere: expected a landmark benchmark, with list_land"):
         landmark_data.resolve(tmp_path / "nowhere")
+    (root / "Anno" / "list_landmarks.txt").unlink()
+    with pytest.raises(ValueError, match="expected list_landmarks.txt"):
+        landmark_data.resolve(root).load("train")

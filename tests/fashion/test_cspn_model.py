@@ -136,5 +136,5 @@ def test_pictures_show_each_stage_in_a_row(tmp_path, dataset):
     drawn = draw(0)
     assert set(drawn) == {"landmarks", "heatmaps"}
     rows, columns = np.array(drawn["heatmaps"].shape[:2]) // 160
-    assert rows == 2 and columns == 7, "a row for each stage; the photo and six heatmaps"
+    assert rows == 2 and columns == 9, "a row for each stage; the photo and eight heatmaps"
     assert all(picture.dtype == np.uint8 for picture in drawn.values())

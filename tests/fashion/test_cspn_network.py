@@ -145,6 +145,22 @@ def test_deepfashion2_s_garments_have_maps_of_their_own_category_that_parts_shar
     assert [int(points.any(axis=1).sum()) for points in found["keypoints1"]] == counts
 
 
+class Garments8:
+    """What `fit` asks of the landmark benchmark."""
+
+    num_keypoints = 8
+    class_names = CSPNConfig.CLASS_NAMES
+
+
+def test_weights_of_deepfashion2_go_on_with_the_benchmark():
+    config, there = small_config(), fit(small_config(), Garments294)
+    back = fit(there, Garments8)
+    assert there.KEYPOINTS_OF_CLASS and there.KEYPOINT_TRAIN_OCCLUDED
+    assert back.to_dict() == config.to_dict()
+    kept = fit(small_config(KEYPOINT_TRAIN_OCCLUDED=True), Garments8)
+    assert kept.KEYPOINT_TRAIN_OCCLUDED, "what was asked for stays"
+
+
 def test_a_stage_costs_what_the_paper_s_third_and_fourth_do():
     network = Network(CSPNConfig().override({"BACKBONE": "resnet18", "BACKBONE_WIDTH": 0.125}))
     layers = [layer for layer in layer_costs(network.inference_graph())

@@ -45,6 +45,7 @@ def test_subsets_are_those_of_the_partition(tmp_path):
     write_lists(tmp_path)
     assert [info["id"] for info in load(tmp_path, "test").image_info] == [FULL]
     assert load(tmp_path, limit=1).num_images == 1
+    assert benchmark.subsets_present(tmp_path) == ["train", "test"]
     with pytest.raises(ValueError, match="no usable photo in subset 'val'"):
         load(tmp_path, "val")
     with pytest.raises(ValueError, match="expected one of train, val, test"):

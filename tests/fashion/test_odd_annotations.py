@@ -3,6 +3,7 @@
 import unicodedata
 
 import pytest
+from PIL import Image
 
 from fashion.datasets import formats, photo_files
 from fashion.datasets.regions import NO_AREA, NO_NUMBERS, OTHER_SPELLING
@@ -34,6 +35,19 @@ def test_missing_and_broken_photos(tmp_path):
     assert names(found) == ["a.jpg"]
     assert found.problems.places(photo_files.BROKEN) == ["b.jpg"]
     assert found.problems.places(photo_files.MISSING) == ["c.jpg"]
+
+
+def test_a_photo_far_too_large_is_left_out_and_one_with_a_damaged_exif_block_is_not(
+        tmp_path, monkeypatch):
+    save_photo(tmp_path / "huge.jpg", size=(400, 300))
+    image = Image.new("RGB", (80, 60))
+    image.save(tmp_path / "a.jpg", exif=b"Exif\0\0nonsense")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10_000)  # twice as many are refused
+    top = polygon_region(name="top")
+    found = read(tmp_path, via(top, name="huge.jpg"), via(top))
+    assert names(found) == ["a.jpg"]
+    assert found.problems.places(photo_files.BROKEN) == ["huge.jpg"]
+    assert found.count_regions() == {"top": 1}
 
 
 def test_a_class_spelled_in_several_ways(tmp_path):

@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pytest
 
+from fashion.retrieval import milvus_store
 from fashion.retrieval.exact import top_k
 from fashion.retrieval.garments import Garments
 from fashion.retrieval.index import RetrievalIndex
@@ -103,3 +104,20 @@ def test_without_pymilvus(tmp_path, monkeypatch):
     with pytest.raises(ImportError, match=r'pip install "pymilvus\[milvus_lite\]"'):
         make(tmp_path)
     assert not (tmp_path / "index.json").exists()
+
+
+@pytest.mark.parametrize("k, ef", [(20, 256), (500, 500)])
+def test_a_server_is_asked_to_look_for_as_many_as_are_wanted(k, ef, monkeypatch):
+    asked = []
+
+    class Client:
+        def search(self, *_, search_params, **__):
+            asked.append(search_params["params"])
+            return [[]]
+
+    monkeypatch.setattr(milvus_store, "_connect", lambda _: Client())
+    store = milvus_store.MilvusStore("hnsw", "http://host:19530", "garments")
+    store._ids = np.arange(3)
+    store.search(np.zeros((1, 4), np.float32), k)
+    store.search(np.zeros((1, 4), np.float32), 20)
+    assert asked == [{"ef": ef}, {"ef": 256}]  # Milvus: ef must not be below the limit
