@@ -13,7 +13,9 @@ _COSTS = (
     ("parameters", ("parameters",), "lower", "count"), ("size", ("MB",), "lower", "MB"),
     ("GFLOPs an image", ("GFLOPs",), "lower", "GFLOPs"),
     ("seconds an image, median", ("image", "median"), "lower", "seconds"),
-    ("seconds an image, 95 %", ("image", "p95"), "lower", "seconds"))
+    ("seconds an image, 95 %", ("image", "p95"), "lower", "seconds"),
+    ("peak memory, pass", ("peak_memory_MB", "after the pass"), "lower", "MB"),
+    ("peak memory, GPU", ("peak_memory_MB", "on the GPU"), "lower", "MB"))
 _DECIMALS = {"share": 3, "count": 0, "seconds": 3, "MB": 1, "GFLOPs": 2}
 
 
@@ -52,12 +54,21 @@ def compare(found: list[dict]) -> dict:
         one has no such number, "better" ("higher" or "lower") and "kind" ("share", "count",
         "seconds", "MB", "GFLOPs").
     """
-    kept = ("name", "weights", "dataset", "images", "made")
-    heads = [{**{name: each[name] for name in kept},
-              "configuration": each["configuration"]["name"]} for each in found]
+    kept = ("weights", "dataset", "images", "made")
+    heads = [{**{key: each[key] for key in kept}, "name": name,
+              "configuration": each["configuration"]["name"]}
+             for each, name in zip(found, _names(found), strict=True)]
     tables = [_table(found, title, rows) for title, rows in _layout(found).items()]
     return {"reports": heads, "notes": _notes(found),
             "tables": [each for each in tables if each["rows"]]}
+
+
+def _names(found) -> list[str]:
+    """What the reports are called; numbered where some are called alike, as folders often are."""
+    names = [each["name"] for each in found]
+    if len(set(names)) == len(names):
+        return names
+    return [f"{name} ({number})" for number, name in enumerate(names, start=1)]
 
 
 def _notes(found) -> list[str]:

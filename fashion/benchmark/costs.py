@@ -22,7 +22,7 @@ from mrcnn.data import mold
 PHOTOS = 50
 # Runs of each part of the network.
 _RUNS = 11
-_STAGES = ("read", "network", "masks to run-length codes")
+_STAGES = ("read", "resize, network, boxes to pixels", "masks to run-length codes")
 # Outputs of the inference graph and the heads that they end.
 _HEADS = {"masks": "mask head", "keypoints": "keypoint head", "embeddings": "match head"}
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from fashion.benchmark import galleries, gallery_garments, markup, page_figures, page_tables
+from fashion.benchmark.report import caution, weights_text
 from fashion.benchmark.sights import sights
 
 _TOPS = {"top1": "top-1", "top10": "top-10"}
@@ -53,30 +54,16 @@ def _navigation(names) -> str:
 
 
 def _header(report) -> str:
-    weights, dataset = report["weights"], report["dataset"]
+    dataset, text = report["dataset"], caution(report["dataset"])
+    warning = f'<p class="warning">{text}</p>' if text else ""
     pairs = [
-        ("Weights", f"{weights['file'] or 'of this process'} ({weights['fingerprint']})"),
+        ("Weights", weights_text(report["weights"])),
         ("Configuration", report["configuration"]["name"]),
         ("Data", f"{dataset['folder']}, {dataset['subset']}: {report['images']:,} images, "
                  f"{report['items']:,} garments"),
         ("Measured", f"{report['made'].replace('T', ' ')} on {report['environment']['device']}")]
     return (f"<header><h1>Benchmark of {markup.escape(report['name'])}</h1>{markup.facts(pairs)}"
-            f"{_warning(report)}{_tiles(report)}</header>")
-
-
-def _warning(report) -> str:
-    """What keeps the numbers from being compared with published ones; nothing if nothing does."""
-    dataset = report["dataset"]
-    if dataset["is_whole_validation_set"]:
-        return ""
-    if dataset["sample"]:
-        text = (f"Measured on made-up pictures (sample version {dataset['sample']['version']}, "
-                f"seed {dataset['sample']['seed']}). These numbers say nothing about photos; the "
-                "published ones stand beside them only to show where they will stand.")
-    else:
-        text = ("Measured on other images than the whole validation set of DeepFashion2: the "
-                "published numbers beside these are those of that set, and not comparable.")
-    return f'<p class="warning">{text}</p>'
+            f"{warning}{_tiles(report)}</header>")
 
 
 def _tiles(report) -> str:
@@ -94,7 +81,7 @@ def _tiles(report) -> str:
 
 
 def _tile(title, value, published) -> str:
-    beside = "" if published is None else f"<small>published {published:.3f}</small>"
+    beside = "" if published is None else f"<small>README {published:.3f}</small>"
     return (f'<div class="tile"><span>{markup.escape(title)}</span>'
             f"<b>{markup.number(value).text}</b>{beside}</div>")
 
@@ -106,8 +93,7 @@ def _memory(report) -> str:
                          f"{costs['GFLOPs']:.2f} GFLOPs an image")]
     if costs["file_MB"]:
         pairs.append(("File of the weights", f"{costs['file_MB']:.1f} MB"))
-    if costs["peak_memory_MB"]:
-        pairs.append(("Peak memory", _listed(costs["peak_memory_MB"], "{:,.0f} MB")))
+    pairs.append(("Peak memory of the process", _listed(costs["peak_memory_MB"], "{:,.0f} MB")))
     pairs.append(("Time of this measurement", _listed(costs["seconds"], "{:,.1f} s")))
     return markup.facts(pairs)
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from fashion.benchmark import markup
 from fashion.benchmark.markup import Cell
+from fashion.benchmark.report import weights_text
 
 _DECIMALS = {"share": 3, "seconds": 3, "MB": 1, "GFLOPs": 2}
 
@@ -27,7 +28,7 @@ def write_page(path: str | Path, comparison: dict) -> None:
 
 def _reports(reports) -> str:
     return markup.facts([(each["name"], (
-        f"{each['weights']['file']} ({each['weights']['fingerprint']}), configuration "
+        f"{weights_text(each['weights'])}, configuration "
         f"{each['configuration']}, {each['images']:,} images of {each['dataset']['folder']}, "
         f"{each['dataset']['subset']}; {each['made'].replace('T', ' ')}")) for each in reports])
 

@@ -86,8 +86,9 @@ def calibration(report: dict) -> str:
         return ""
     return markup.figure(
         "<b>Scores.</b> Bars: how often detections of a score are right (IoU 0.50); on the dashed "
-        "line a score says what it is worth, and the number is how many there are. Lines: what is "
-        "left of precision and recall when weaker detections are cut off.",
+        "line a score says what it is worth, and the number is how many there are; the calibration "
+        "error is the mean distance from that line, weighted by these numbers. Lines: what is left "
+        "of precision and recall when weaker detections are cut off.",
         legend + charts.grid(panels))
 
 
@@ -138,7 +139,7 @@ def error_costs(report: dict) -> str:
         "kind, and nothing else, were mended (TIDE, Bolya et al. 2020): <b>classification</b>, the "
         "place is right; <b>localisation</b>, the category is right, IoU 0.1 to 0.5; <b>both</b> "
         "wrong; <b>duplicate</b> of a surer detection; <b>background</b>, nothing is there; "
-        "<b>missed</b> objects.",
+        "<b>missed</b>, objects that stay unfound when places and classes are mended.",
         markup.head(*((f"{TASKS[kind]}, AP50 {errors['AP50']:.3f}", ["count", "AP50 to gain", ""])
                       for kind, errors in found.items())), rows,
         "Of all detections with a score of at least 0.05. Costs do not add up: errors hide each "
@@ -169,8 +170,9 @@ def confusion(report: dict) -> str:
         f"{matrix['score']:.2f}, where F1 is greatest. Right ones are blue, wrong ones orange, the "
         "darker the greater their share of the line.",
         f"<tr><td></td>{heading}</tr>", rows,
-        "A pair of the same category comes before a pair of two. The last line are detections "
-        "where no garment is left.", css="matrix")
+        "A pair of the same category comes before a pair of two. Missed are garments without a "
+        "detection of such a score. The last line are detections where no garment is left.",
+        css="matrix")
 
 
 def _confusion_row(name, counts, ids, own) -> str:

@@ -37,7 +37,8 @@ def tasks(report: dict) -> str:
         return ""
     return table(
         "<b>The four tasks.</b> COCO's average precision (AP: mean over IoU or OKS "
-        "0.50:0.05:0.95), that of sizes of the annotated box, and average recall (AR).",
+        "0.50:0.05:0.95), that of COCO's sizes (up to 32 x 32, 96 x 96 px, and above) of the "
+        "annotated box, and average recall (AR).",
         head(("this report", list(LEVELS)), ("AP by size, and AR", list(_SIZES.values())),
              ("published, README", list(LEVELS)), ("published, paper", list(LEVELS))), rows,
         families(report))
@@ -46,7 +47,8 @@ def tasks(report: dict) -> str:
 def families(report: dict) -> str:
     """What the two families of published numbers are."""
     return " ".join(f"<b>{title}:</b> {escape(report['published'][family]['note'])}."
-                    for family, title in (("readme", "README"), ("paper", "Paper")))
+                    for family, title in (("readme", "README of DeepFashion2"),
+                                          ("paper", "Paper (arXiv 1901.07973)")))
 
 
 def classes(report: dict) -> str:
@@ -250,7 +252,8 @@ def parts(report: dict) -> str:
     rows.append(row("network", [count(whole["parameters"]), Cell("")],
                     [number(whole["GFLOPs"], 2), Cell("")], [Cell("")] * 2, css="total"))
     height, width = whole["image_px"]
-    return table(f"<b>Parts of the network</b>, for a picture of {width} x {height} px.",
+    return table(f"<b>Parts of the network</b>, for a picture of {width} x {height} px; a "
+                 "multiplication with its addition counts as two operations.",
                  head(("", ["parameters", ""]), ("", ["GFLOPs", ""]),
                       ("seconds an image", ["median", "95 %"])), rows)
 
@@ -260,7 +263,7 @@ def stages(report: dict) -> str:
     rows = [row(each["name"], _seconds(each["seconds"])) for each in report["costs"]["stages"]]
     rows.append(row("an image, from file to result", _seconds(report["costs"]["image"]),
                     css="total"))
-    return table(f"<b>Steps of the pipeline</b>, {report['costs']['batch_size']} images at once on "
+    return table("<b>Steps of the pipeline</b>, one photo at a time on "
                  f"{escape(report['environment']['device'])}.",
                  head(("seconds an image", ["median", "95 %"])), rows)
 
@@ -277,7 +280,7 @@ def published_costs(report: dict) -> str:
     rows = [row("this network", [number(report["costs"]["MB"], 0),
                                  number(report["costs"]["GFLOPs"], 1),
                                  number(report["costs"]["image"]["median"], 2), Cell("")])]
-    rows += [row(f"CSPN, {each['stages']} stages", [
+    rows += [row(f"CSPN, {each['stages']} stage{'s' if each['stages'] > 1 else ''}", [
         number(each["MB"], 0), number(each["GFLOPs"], 0),
         number(cspn["seconds"] if each["stages"] == 4 else None, 2), number(each["NE"], 4)],
         css="faint") for each in cspn["stages"]]

@@ -28,7 +28,7 @@ from mrcnn.files import atomic_path
 SHARD_IMAGES = 100
 # Shards held at a time by who asks for single photos.
 _HELD = 8
-_FORMAT = 1
+_FORMAT = 2
 _ARRAYS = ("keypoints", "embeddings")  # of `Raw`, kept without their rows of zeros
 
 
@@ -102,7 +102,11 @@ class Results:
     def facts(self) -> dict | None:
         """What `write_facts` kept; None if it did not."""
         path = self.folder / "facts.json"
-        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+        try:
+            return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+        except ValueError as error:
+            raise ValueError(f"{path} is damaged ({error}). Delete it: what the network costs is "
+                             "then measured again.") from error
 
     def seconds(self) -> float:
         """How long the network took, in all runs together."""

@@ -27,6 +27,7 @@ _LANDMARK_FILES = {"annotated landmarks, visible": landmarks.FILES["keypoints_vi
 _RETRIEVAL_FILES = {
     **dict(zip(("queries", "gallery"), retrieval_files.TRUTH, strict=True)),
     **{f"retrieved, {TITLES[task]}": f"{task}_results.json" for task in retrieval.TASKS}}
+_FILES = {*_RESULTS, *_LANDMARK_FILES.values(), *_RETRIEVAL_FILES.values()}
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,8 @@ class Scores:
     def write(self, folder: str | Path) -> dict[str, str]:
         """Writes the files that DeepFashion2's own evaluation reads.
 
+        Those of tasks that this measurement lacks and an earlier one has left there are removed.
+
         Returns:
             What is in them, and their names.
         """
@@ -69,6 +72,8 @@ class Scores:
         if self.garments is not None:
             self.garments.write(folder)
             written |= _RETRIEVAL_FILES
+        for name in _FILES - set(written.values()):
+            (Path(folder) / name).unlink(missing_ok=True)
         return written
 
 

@@ -73,12 +73,14 @@ def _measure(arguments):
     results, facts = _results(arguments, model, dataset, image_ids)
     start = time.perf_counter()
     scores = scoring.score(results, dataset, scoring.similarity(facts))
-    scored, memory = time.perf_counter(), {**facts["peak_memory_MB"],
-                                           "after scoring": peak_memory_mb()}
+    scored, memory, peak = time.perf_counter(), facts["peak_memory_MB"], peak_memory_mb()
+    # The pass may have been another process: what grows must not seem to shrink.
+    memory["after scoring"] = peak and max(peak, memory["after the pass"] or 0)
     found = analysis.analyse(scores)
     seconds = {"pass": results.seconds(), "scoring": scored - start,
                "analysis": time.perf_counter() - scored}
-    made = report.make(scores, _about(arguments, model, data, results.recipe["weights"]), {
+    about = _about(arguments, model, data, results.recipe["weights"])
+    made = report.make(scores, {**about, "environment": facts["environment"]}, {
         **facts["costs"], "peak_memory_MB": memory, "seconds": seconds})
     made |= {"analysis": found, "files": scores.write(arguments.output)}
     _write(arguments.output, "report", made, text.format_report(made))
@@ -88,7 +90,7 @@ def _measure(arguments):
 
 
 def _about(arguments, model, data, fingerprint):
-    """What is measured, see `report.make`."""
+    """What is measured, see `report.make`, but for the machine."""
     sample = data.sample and {key: data.sample[key] for key in ("version", "seed")}
     return {"name": arguments.output.resolve().name, "limit": arguments.limit,
             "weights": {"file": str(model.weights), "fingerprint": fingerprint,
@@ -120,7 +122,8 @@ def _results(arguments, model, dataset, image_ids):
 
     recipe = recipe_of(weights.fingerprint(model.weights), model.config, dataset, image_ids)
     if arguments.refine:
-        recipe["refiner"] = weights.fingerprint(arguments.refine)
+        refiner = cspn.named(arguments.refine, arguments.logs)
+        recipe["refiner"] = weights.fingerprint(refiner.weights)
     results = Results(arguments.output, recipe, image_ids)
     if results.others():
         print(f"{', '.join(results.others())} in {arguments.output}: results of other weights, "
@@ -131,7 +134,8 @@ def _results(arguments, model, dataset, image_ids):
 
 
 def _run_network(arguments, model, dataset, results):
-    from fashion.benchmark import collect, costs
+    from fashion.benchmark import collect, costs, report
+    from mrcnn import devices
     from mrcnn.detection import Detector
 
     network = common.build("inference", model, arguments.logs).network
@@ -139,7 +143,7 @@ def _run_network(arguments, model, dataset, results):
     collect.collect(results, dataset, cspn_refine.refined(detector, arguments),
                     arguments.batch_size)
     measured = costs.measure(detector, dataset, results.asked, model.weights)
-    batch_size = arguments.batch_size or model.config.BATCH_SIZE
     results.write_facts({
-        **collect.facts_of(detector), "peak_memory_MB": {"after the pass": costs.peak_memory_mb()},
-        "costs": {**measured, "batch_size": batch_size}})
+        **collect.facts_of(detector), "costs": measured, "environment": report.environment(),
+        "peak_memory_MB": {"after the pass": costs.peak_memory_mb(),
+                           "on the GPU": devices.peak_gpu_memory_mb()}})

@@ -17,7 +17,8 @@ def report(**changes) -> dict:
     rng = np.random.default_rng(1)
     made = {
         "format": 1, "made": "2026-11-21T12:00:00", "name": "tiny",
-        "weights": {"file": "weights/sample.weights.h5", "fingerprint": "1a2b3c4d"},
+        "weights": {"file": "weights/sample.weights.h5", "fingerprint": "1a2b3c4d",
+                    "refiner": None},
         "configuration": {"name": "tiny", "values": {"NAME": "tiny", "HEADS": ["box", "mask"]}},
         "dataset": {"folder": "datasets/sample", "subset": "validation",
                     "sample": {"version": 1, "seed": 1}, "is_whole_validation_set": False},
@@ -72,7 +73,7 @@ def costs() -> dict:
     """What a network costs, in the form of a report."""
     times = {"median": 0.0123, "p95": 0.0456}
     return {"parameters": 4_000_000, "MB": 16.0, "file_MB": 16.8, "GFLOPs": 3.5,
-            "image_px": [192, 192], "batch_size": 4, "image": times,
+            "image_px": [192, 192], "image": times,
             "parts": [{"name": name, "parameters": 2_000_000, "GFLOPs": 1.75, "seconds": seconds}
                       for name, seconds in (("backbone", times), ("mask head", None))],
             "stages": [{"name": name, "seconds": times} for name in ("read", "network")],

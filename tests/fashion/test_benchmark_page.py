@@ -87,8 +87,9 @@ def test_tables_are_rectangular_and_show_the_reports_numbers(tmp_path):
 
 def test_names_from_outside_are_escaped(tmp_path):
     text = written(tmp_path, report(name="<b>x</b>", weights={
-        "file": "a&b<script>.h5", "fingerprint": "0"}))
+        "file": "a&b<script>.h5", "fingerprint": "0", "refiner": "r<script>.h5"}))
     assert "<script" not in text and "&lt;script&gt;" in text
+    assert "landmarks refined by r&lt;script&gt;.h5, whose costs are not counted" in text
     assert CLASSES[1] not in text and "skirt &amp; &lt;belt&gt;" in text
     assert "<h1>Benchmark of &lt;b&gt;x&lt;/b&gt;</h1>" in text
 
@@ -249,7 +250,8 @@ def test_pictures_in_the_page_are_jpegs(tmp_path):
 
 
 def test_a_comparison_marks_what_is_better(tmp_path):
-    reports = [{"name": name, "weights": {"file": "w.h5", "fingerprint": "0"},
+    reports = [{"name": name,
+                "weights": {"file": "w.h5", "fingerprint": "0", "refiner": f"{name}.h5"},
                 "configuration": "tiny", "images": 3, "made": "2026-11-21T12:00:00",
                 "dataset": {"folder": "sample", "subset": "validation"}}
                for name in ("old", "new")]
@@ -271,4 +273,4 @@ def test_a_comparison_marks_what_is_better(tmp_path):
     assert shown["top-1"] == [markup.NOTHING, "0.100", markup.NOTHING]
     assert re.search(r'class="better"[^>]*>\+0\.125', text)
     assert re.search(r'class="worse"[^>]*>\+0\.500', text)
-    assert "Other &lt;images&gt;." in text
+    assert "Other &lt;images&gt;." in text and "refined by new.h5" in text

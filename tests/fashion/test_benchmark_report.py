@@ -1,12 +1,13 @@
 """The report: all of it there, its totals consistent, as JSON and as text; reports compared."""
 
+import dataclasses
 import json
 
 import keras
 import numpy as np
 import pytest
 
-from fashion.benchmark import compare, costs, report, scoring, text
+from fashion.benchmark import analysis, compare, costs, report, scoring, text
 from fashion.benchmark.results import Results
 from fashion.config import MatchConfig
 from fashion.evaluation import published
@@ -22,7 +23,7 @@ PHOTOS = 40
 TIMES = {"median": 0.25, "p95": 0.5}
 COSTS = {"parameters": 1_000, "MB": 0.004, "file_MB": None, "GFLOPs": 1.5, "image_px": [64, 64],
          "parts": [{"name": "backbone", "parameters": 1_000, "GFLOPs": 1.5, "seconds": TIMES}],
-         "stages": [{"name": "network", "seconds": TIMES}], "image": TIMES, "batch_size": 2,
+         "stages": [{"name": "network", "seconds": TIMES}], "image": TIMES,
          "peak_memory_MB": {"after the pass": 1000.0},
          "seconds": {"pass": 3.0, "scoring": 2.0, "analysis": 1.0}}
 
@@ -40,9 +41,11 @@ def scores(tmp_path_factory):
 def made(scores, name="ours", **changes):
     about = {"name": name, "limit": None, "weights": {"file": "w.h5", "fingerprint": "abc123",
                                         "refiner": "r.h5"},
+             "environment": {"device": "chip", "cores": 2},
              "configuration": {"name": "tiny", "values": MatchConfig().to_dict()},
              "dataset": {"folder": "data", "subset": "validation", "sample": None}}
-    return json.loads(json.dumps(report.make(scores, about, COSTS))) | changes
+    content = {**report.make(scores, about, COSTS), "analysis": analysis.analyse(scores)}
+    return json.loads(json.dumps(content)) | changes
 
 
 def test_totals_are_consistent(scores):
@@ -68,8 +71,13 @@ def test_the_text_has_every_table(scores):
                      "trousers", "0.372", "0.638", "ours: class and keypoints",
                      "published (README): class and masks", "backbone", "250.0", "pass 3 s",
                      "0.0560", "1,000 MB of memory at most, after the pass", "by r.h5",
-                     f"{PHOTOS} validation images"):
+                     f"{PHOTOS} validation images", "device chip", "not comparable",
+                     "Kinds of errors, boxes:", "The score of the greatest F1, masks;",
+                     "What is taken for what, masks", "published (paper): class and masks"):
         assert expected in shown, expected
+    errors = made(scores)["analysis"]["segm"]["errors"]
+    assert [row.split()[1:3] for row in shown.splitlines() if row.startswith("all ")][-2] == [
+        str(errors["objects"]), str(errors["right"])]
 
 
 def test_official_files_are_told(scores, tmp_path):
@@ -77,6 +85,11 @@ def test_official_files_are_told(scores, tmp_path):
     assert sorted(written.values()) == sorted(path.name for path in tmp_path.iterdir())
     rows = json.loads((tmp_path / "segm_results.json").read_text())
     assert len(rows) == 8 * PHOTOS and "bbox" not in rows[0]
+    without = dataclasses.replace(scores, garments=None).write(tmp_path)
+    assert sorted(without.values()) == sorted(path.name for path in tmp_path.iterdir())
+    assert set(written.values()) - set(without.values()) == {
+        "val_query.json", "val_gallery.json", "retrieval_results.json",
+        "retrieval_true_boxes_results.json"}
 
 
 def test_reports_are_compared(scores, tmp_path):
@@ -93,8 +106,16 @@ def test_reports_are_compared(scores, tmp_path):
     assert rows["masks AP"]["values"][1] is None and rows["masks AP"]["differences"][1] is None
     assert rows["parameters"]["better"] == "lower" and rows["parameters"]["differences"][1] == 0
     assert comparison["notes"] == ["Other numbers of images: 40; 39."]
+    assert rows["peak memory, pass"]["values"] == [1000.0, 1000.0]
     shown = compare.format_comparison(json.loads(json.dumps(comparison)))
     assert "+0.125" in shown and "AP by subset, boxes" in shown and "Retrieval" in shown
+
+
+def test_reports_of_one_name_are_told_apart(scores):
+    comparison = compare.compare([made(scores), made(scores), made(scores, "other")])
+    assert [each["name"] for each in comparison["reports"]] == [
+        "ours (1)", "ours (2)", "other (3)"]
+    assert "ours (2)" in compare.format_comparison(comparison)
 
 
 @pytest.mark.parametrize("content, complaint", [

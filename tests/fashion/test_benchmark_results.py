@@ -91,6 +91,14 @@ def test_a_damaged_shard_is_named(tmp_path):
         list(kept)
 
 
+def test_damaged_facts_are_named(tmp_path):
+    kept = Results(tmp_path, {}, [0])
+    kept.write_facts({"fast": True})
+    (kept.folder / "facts.json").write_text('{"fast": tr')
+    with pytest.raises(ValueError, match="facts.json is damaged"):
+        kept.facts()
+
+
 def test_a_recipe_holds_weights_thresholds_and_data():
     rng = np.random.default_rng(0)
     dataset, config = MadeUp(rng, 3), CONFIGS["tiny"]().evaluation()

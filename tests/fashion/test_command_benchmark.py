@@ -8,7 +8,8 @@ import pytest
 
 from fashion import fashion, match
 from fashion.benchmark import costs, results
-from fashion.commands import common
+from fashion.benchmark import report as reports
+from fashion.commands import common, cspn, cspn_refine
 from fashion.config import CONFIGS
 from fashion.datasets.deepfashion2 import DeepFashion2Dataset
 from fashion.datasets.sample import write_sample
@@ -82,7 +83,7 @@ def benchmark(*words):
     return fashion.main(["benchmark", "--weights=some.h5", *words, "--debug"])
 
 
-def test_benchmark(data, oracle, tmp_path, capsys):
+def test_benchmark(data, oracle, tmp_path, capsys, monkeypatch):
     first = tmp_path / "first"
     assert benchmark(f"--dataset={data}", f"--output={first}") == 0
     report = json.loads((first / "report.json").read_text())
@@ -97,10 +98,15 @@ def test_benchmark(data, oracle, tmp_path, capsys):
     assert (first / "report.txt").read_text() in capsys.readouterr().out
     assert run.TASKS.keys() == report["tasks"].keys() | report["retrieval"].keys()
 
+    monkeypatch.setattr(reports, "environment", lambda: {"device": "another machine"})
+    monkeypatch.setattr(costs, "peak_memory_mb", lambda: 1.0)
     assert benchmark(f"--dataset={data}", f"--output={first}") == 0
     assert Oracle.runs == 1, "the network is not asked again"
     again = json.loads((first / "report.json").read_text())
     assert again["tasks"] == report["tasks"] and again["retrieval"] == report["retrieval"]
+    assert again["environment"] == report["environment"], "that which the seconds are of"
+    memory = again["costs"]["peak_memory_MB"]
+    assert memory["after scoring"] == memory["after the pass"] > 1
 
     assert benchmark(f"--dataset={data}", f"--output={first}", "--limit=4") == 0
     assert Oracle.runs == 2 and "They stay as they are" in capsys.readouterr().out
@@ -110,6 +116,20 @@ def test_benchmark(data, oracle, tmp_path, capsys):
     comparison = json.loads((out / "comparison.json").read_text())
     assert comparison["notes"] == [] and comparison["tables"][0]["rows"][0]["differences"][1] == 0
     assert (out / "compare.html").is_file() and "boxes AP" in (out / "comparison.txt").read_text()
+
+
+def test_a_refiner_is_found_by_a_word_too(data, oracle, tmp_path, monkeypatch):
+    asked, refiner = [], tmp_path / "refiner.h5"
+    monkeypatch.setattr(cspn, "named", lambda word, logs: asked.append(word) or common.Model(
+        None, refiner))
+    monkeypatch.setattr(weights, "fingerprint", lambda source: {"refiner.h5": "cafe"}.get(
+        source.name, "abcdef0123"))
+    monkeypatch.setattr(cspn_refine, "refined", lambda detector, arguments: detector)
+    out = tmp_path / "out"
+    assert benchmark(f"--dataset={data}", f"--output={out}", "--limit=4", "--refine=last") == 0
+    [kept] = out.glob("results-*/recipe.json")
+    assert asked == ["last"] and json.loads(kept.read_text())["refiner"] == "cafe"
+    assert "refined by last" in (out / "report.html").read_text(encoding="utf-8")
 
 
 def test_one_report_is_no_comparison(oracle, tmp_path):
