@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 
 from fashion.categories import by_id
+from fashion.commands import common, cspn
 from mrcnn import heatmaps, keypoints
 
 _WHITE, _CYAN = (255, 255, 255), (51, 255, 255)
@@ -126,6 +127,28 @@ def worst_landmarks(table, class_names, count=10, least=3):
     order = [i for i in np.argsort(-means) if seen[i] >= least][:count]
     return [(f"{class_names[names[i, 0]]} {names[i, 1]}", float(means[i]), int(seen[i]))
             for i in order]
+
+
+def load_cspn(weights, dataset):
+    """A landmark network as its weights remember it.
+
+    Args:
+        weights: path of an .h5 file.
+        dataset: prepared `Dataset` whose landmarks it is to find.
+
+    Returns:
+        `fashion.cspn.model.CSPN`.
+
+    Raises:
+        ValueError: weights of a detector, or of a network for other landmarks.
+    """
+    model = cspn.named(str(weights), common.LOGS)
+    theirs, ours = model.config.NUM_KEYPOINTS, dataset.num_keypoints
+    if not cspn.is_cspn(model.config) or theirs != ours:
+        raise ValueError(f"CSPN_WEIGHTS: expected a landmark network (--config=cspn) that finds "
+                         f"{ours} landmarks, got {weights}, a {model.config.NAME} that finds "
+                         f"{theirs}.")
+    return cspn.build("inference", model, common.LOGS)
 
 
 def stage_errors(found, crops, indices):

@@ -8,7 +8,6 @@ with `FASHION_WEIGHTS=FILE` all notebooks take these weights instead of `sample`
 import argparse
 import functools
 import io
-import logging
 import os
 
 import numpy as np
@@ -17,7 +16,6 @@ from PIL import Image
 from fashion.commands import common
 
 common.load_backend()  # quietly, before a notebook's next line imports it
-logging.getLogger("tensorflow").setLevel(logging.ERROR)  # many small graphs are no fault here
 
 FAST = os.environ.get("FASHION_FAST", "") not in ("", "0")
 JPEG_QUALITY = 90
@@ -53,7 +51,8 @@ def load(path, subset, limit=None):
     return common.load(data_set(path), subset, limit=limit, whole_pairs=True)
 
 
-def network(weights, mode="inference", config=None, data=None, logs=common.LOGS, **knobs):
+def network(weights, mode="inference", config=None, data=None, logs=common.LOGS, heads=(),
+            **knobs):
     """The network that some weights belong to, with these weights.
 
     Args:
@@ -62,16 +61,25 @@ def network(weights, mode="inference", config=None, data=None, logs=common.LOGS,
         config: name of a configuration; None takes that of the weights.
         data: of `data_set`, whose classes the network is to have; None leaves it its own.
         logs: folder of trainings.
+        heads: those that the notebook looks at.
         **knobs: of the configuration, such as DETECTION_MIN_CONFIDENCE=0.5.
 
     Returns:
         `mrcnn.model.MaskRCNN`, with a match head a `fashion.model.MatchRCNN`.
+
+    Raises:
+        ValueError: the network has not all of these heads.
     """
     if weights == "sample":
         weights = os.environ.get("FASHION_WEIGHTS") or weights
     model = common.resolve_model(argparse.Namespace(
         weights=str(weights), config=config, logs=logs,
         set=[f"{name}={value}" for name, value in knobs.items()]))
+    missing = [head for head in heads if head not in model.config.HEADS]
+    if missing:
+        raise ValueError(f"This notebook looks at the heads {', '.join(heads)}; the network of "
+                         f"{weights} has no {' and no '.join(missing)} head. Take WEIGHTS of "
+                         "another, such as one that was trained with --config=match_rcnn or tiny.")
     if data is not None:
         model = common.Model(data.fit(model.config), model.weights)
     return common.build(mode, model, logs)

@@ -6,11 +6,24 @@ import numpy as np
 import pytest
 
 from fashion.categories import CATEGORIES
-from fashion.looking import benchmark, data, garments, landmarks, model, targets, training, weights
+from fashion.commands.common import SAMPLE_WEIGHTS
+from fashion.cspn.model import CSPN
+from fashion.looking import (
+    benchmark,
+    data,
+    garments,
+    landmarks,
+    model,
+    start,
+    targets,
+    training,
+    weights,
+)
 from fashion.retrieval.garments import Garments
 from fashion.retrieval.similarity import Similarity
 from mrcnn import boxes, heatmaps, masks
 from mrcnn.config import Config
+from tests.fashion.small_cspn import small_config
 
 
 def test_the_overlap_is_that_of_the_two_boxes_that_share_most():
@@ -195,3 +208,17 @@ def test_a_window_is_drawn_with_its_bins_and_points():
     assert edges.min() in range(28, 33) and edges.max() in range(228, 233)
     points = (picture[..., 0] == 255) & (picture[..., 1] == 210)
     assert points[55, 55] and points[205, 105] and not points[130, 130]  # 2 x 2 in each of 4 bins
+
+
+def test_a_network_without_the_heads_that_a_notebook_looks_at_is_refused():
+    with pytest.raises(ValueError, match="the network of random has no match head"):
+        start.network("random", config="deepfashion2", heads=("keypoint", "match"))
+
+
+def test_a_landmark_network_is_what_its_weights_remember(tmp_path):
+    CSPN("training", small_config(), tmp_path).save_weights(tmp_path / "small.h5")
+    found = landmarks.load_cspn(tmp_path / "small.h5", SimpleNamespace(num_keypoints=8))
+    assert found.mode == "inference" and found.config.CSPN_FILTERS == 16
+    for path, count in ((tmp_path / "small.h5", 294), (SAMPLE_WEIGHTS, 294)):
+        with pytest.raises(ValueError, match=f"expected a landmark network .* {count} landmarks"):
+            landmarks.load_cspn(path, SimpleNamespace(num_keypoints=count))
