@@ -6,7 +6,7 @@
 
 Everything else is as in the demo: the same sample, augmentation and order of images. With --weights
 the head alone is trained anew, on what that network sees. Retrieval is measured on the whole
-validation part of the data set, with true and with detected boxes.
+validation part of the data set, or of another one (--unseen), with true and with detected boxes.
 """
 
 import argparse
@@ -66,6 +66,7 @@ def main():
     parser.add_argument("--images", type=int, default=TinyConfig.IMAGES_PER_GPU)
     parser.add_argument("--weights", metavar="sample|PATH")
     parser.add_argument("--dataset", metavar="DIR")
+    parser.add_argument("--unseen", metavar="DIR", help="data set to measure on")
     arguments = parser.parse_args()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     common.load_backend()
@@ -75,6 +76,7 @@ def main():
     tasks = None if weights is None else ("retrieval_true_boxes", "retrieval")
     data = (common.resolve_dataset(arguments.dataset) if arguments.dataset
             else common.built_in_sample())
+    unseen = common.resolve_dataset(arguments.unseen) if arguments.unseen else data
     rows = []
     for loss in arguments.losses:
         for features in arguments.features:
@@ -84,7 +86,7 @@ def main():
                 "EPOCHS": arguments.steps // EPOCH})
             config.LOSS_WEIGHTS = config.LOSS_WEIGHTS | {"mrcnn_match_loss": LOSS_WEIGHTS[loss]}
             with tempfile.TemporaryDirectory() as folder:
-                metrics = measure(train(config, weights, data, folder), data, tasks)
+                metrics = measure(train(config, weights, data, folder), unseen, tasks)
             rows.append(row(f"{loss} {features}", metrics))
             print(rows[-1], flush=True)
     chance = metrics["retrieval_true_boxes"]["chance_top10"]
