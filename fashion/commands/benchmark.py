@@ -17,7 +17,7 @@ import json
 import time
 from pathlib import Path
 
-from fashion.commands import common, cspn, cspn_refine
+from fashion.commands import common, cspn, cspn_refine, data_sets, models
 from mrcnn.files import atomic_path
 
 HELP = "all four tasks of DeepFashion2, every subset, one report"
@@ -25,8 +25,8 @@ HELP = "all four tasks of DeepFashion2, every subset, one report"
 
 def add_arguments(parser):
     """Adds the command's options to an `argparse` parser."""
-    common.add_weights_argument(parser, ("last", "sample", "PATH"), default="last")
-    common.add_dataset_argument(parser)
+    models.add_weights_argument(parser, ("last", "sample", "PATH"), default="last")
+    data_sets.add_dataset_argument(parser)
     parser.add_argument("--subset", default="validation", choices=("train", "validation"),
                         help="default: %(default)s (the test annotations were never released)")
     parser.add_argument("--limit", type=common.positive, metavar="N",
@@ -100,18 +100,18 @@ def _about(arguments, model, data, fingerprint):
 
 
 def _inputs(arguments):
-    """`common.Model`, `common.Data`, the prepared data set and ids of its images."""
+    """`models.Model`, `data_sets.Data`, the prepared data set and ids of its images."""
     from fashion.evaluation.sampling import images_to_measure
 
-    model = common.resolve_model(arguments)
+    model = models.resolve(arguments)
     if cspn.is_cspn(model.config):
         raise ValueError(f"{model.weights} are of a landmark network, which `evaluate` measures; "
                          "`benchmark` takes them as --refine, behind the weights of a detector.")
-    data = common.resolve_dataset(arguments.dataset, arguments.class_attribute)
-    dataset = common.load(data, arguments.subset, class_names=model.config.CLASS_NAMES)
+    data = data_sets.resolve(arguments.dataset, arguments.class_attribute)
+    dataset = data_sets.load(data, arguments.subset, class_names=model.config.CLASS_NAMES)
     image_ids = images_to_measure(dataset, arguments.limit, model.config.HEADS)
     print(f"{model.weights}\non {len(image_ids):,} {arguments.subset} images of {data}")
-    return common.Model(model.config.evaluation(), model.weights), data, dataset, image_ids
+    return models.Model(model.config.evaluation(), model.weights), data, dataset, image_ids
 
 
 def _results(arguments, model, dataset, image_ids):
@@ -138,7 +138,7 @@ def _run_network(arguments, model, dataset, results):
     from mrcnn import devices
     from mrcnn.detection import Detector
 
-    network = common.build("inference", model, arguments.logs).network
+    network = models.build("inference", model, arguments.logs).network
     detector = Detector(network)
     collect.collect(results, dataset, cspn_refine.refined(detector, arguments),
                     arguments.batch_size)

@@ -7,7 +7,7 @@ LabelMe and masks, too. Exit code 0: it can be used, perhaps with warnings; 1: i
 
 from pathlib import Path
 
-from fashion.commands import common, own_data
+from fashion.commands import data_sets, own_data
 
 HELP = "look for missing, broken and odd files in a data set"
 
@@ -25,7 +25,7 @@ def add_arguments(parser):
                         help="folder around train, validation and test, or of photos with "
                              "annotations of one's own (default: $DEEPFASHION2_DIR, else "
                              "datasets/deepfashion2)")
-    common.add_class_attribute_argument(parser)
+    data_sets.add_class_attribute_argument(parser)
     parser.add_argument("--quick", action="store_true", help="do not decode the images")
     parser.add_argument("--examples", type=int, default=5, metavar="N",
                         help="files named for each oddity (default: %(default)s)")

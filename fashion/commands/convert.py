@@ -6,7 +6,7 @@ their own, so that the result is a data set again.
 
 from pathlib import Path
 
-from fashion.commands import common
+from fashion.commands import data_sets
 
 HELP = "write a data set as COCO, VIA, LabelMe or masks"
 
@@ -26,7 +26,7 @@ def add_arguments(parser):
                         help="only this one (default: all there are)")
     parser.add_argument("--copy", action="store_true",
                         help="copy the photos, too, instead of naming where they are")
-    common.add_class_attribute_argument(parser)
+    data_sets.add_class_attribute_argument(parser)
 
 
 def run(arguments):

@@ -2,7 +2,7 @@
 
 import argparse
 
-from fashion.commands import common
+from fashion.commands import models
 from fashion.cspn.config import CSPNConfig
 from mrcnn import weights
 
@@ -19,7 +19,7 @@ def prefer_last(arguments):
         arguments: with weights, whose default is `sample`, a detector, and config; changed in
             place.
     """
-    kind = common.CONFIGS.get(arguments.config)
+    kind = models.CONFIGS.get(arguments.config)
     if arguments.weights == "sample" and kind and issubclass(kind, CSPNConfig):
         arguments.weights = "last"
 
@@ -27,12 +27,12 @@ def prefer_last(arguments):
 def build(mode, model, logs):
     """The `fashion.cspn.model.CSPN` of a model, its weights loaded.
 
-    As `common.build`: what finds landmarks needs weights for every layer, a training may start from
+    As `models.build`: what finds landmarks needs weights for every layer, a training may start from
     any that fit somewhere, such as a detector's backbone. Heatmaps of other landmarks start anew.
     """
     from fashion.cspn.model import CSPN
 
-    return common.load_into(CSPN(mode, model.config, logs), model, _other_maps)
+    return models.load_into(CSPN(mode, model.config, logs), model, _other_maps)
 
 
 def _other_maps(model):
@@ -46,6 +46,7 @@ def _other_maps(model):
                  for number in range(1, model.config.CSPN_STAGES + 1))
 
 
-def named(word, logs):
-    """The `common.Model` of weights by a word or path, with their own configuration."""
-    return common.resolve_model(argparse.Namespace(weights=word, config=None, set=[], logs=logs))
+def named(word, logs, settings=()):
+    """The `models.Model` of weights by a word or path, with their own configuration, but for
+    knobs that are set by texts KEY=VALUE."""
+    return models.resolve(argparse.Namespace(weights=word, config=None, set=settings, logs=logs))

@@ -1,6 +1,6 @@
 """Draws what a landmark network finds behind a detector, for `detect`."""
 
-from fashion.commands import common, cspn
+from fashion.commands import cspn, matching, models
 
 
 def add_arguments(parser):
@@ -18,7 +18,7 @@ def make_detector(arguments, model):
 
     Args:
         arguments: of `detect`.
-        model: `common.Model` of a CSPN.
+        model: `models.Model` of a CSPN.
     """
     from fashion.cspn.top_down import TopDown
     from mrcnn.detection import Detector
@@ -26,5 +26,5 @@ def make_detector(arguments, model):
     face = cspn.build("inference", model, arguments.logs)
     if arguments.no_detector:
         return TopDown(face)
-    front = cspn.named(arguments.detector, arguments.logs)
-    return TopDown(face, Detector(common.build("inference", front, arguments.logs).network))
+    front = cspn.named(arguments.detector, arguments.logs, matching.min_score_settings(arguments))
+    return TopDown(face, Detector(models.build("inference", front, arguments.logs).network))

@@ -2,7 +2,7 @@
 
 import json
 
-from fashion.commands import common, cspn, landmark_data
+from fashion.commands import cspn, landmark_data, models
 
 # What --detector means when no weights are named.
 ANNOTATED, WHOLE = "annotated boxes", "whole photos"
@@ -23,7 +23,7 @@ def load_detector(word, logs):
     """The detector, with the preset `Config.evaluation()`, of weights as --weights takes them."""
     from mrcnn.detection import Detector
 
-    network = common.build("inference", cspn.named(word, logs), logs).network
+    network = models.build("inference", cspn.named(word, logs), logs).network
     return Detector(network, network.config.evaluation(), outputs=())
 
 
@@ -32,7 +32,7 @@ def run(arguments, model):
 
     Args:
         arguments: of `evaluate`.
-        model: `common.Model` of a CSPN.
+        model: `models.Model` of a CSPN.
     """
     from fashion.cspn.crops import Crops
     from fashion.cspn.measure import measure

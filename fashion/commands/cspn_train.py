@@ -1,7 +1,7 @@
 """Trains on landmark benchmarks, for `train`: landmark networks, on the garments of a data set cut
 out by their boxes, and the detector in front of them, on whole photos."""
 
-from fashion.commands import common, cspn, landmark_data, train
+from fashion.commands import common, cspn, landmark_data, models, train
 from fashion.datasets.selection import spread
 
 # What differs from the arguments that other trainings begin with.
@@ -13,7 +13,7 @@ def run(arguments, model):
 
     Args:
         arguments: of `train`.
-        model: `common.Model` of a `fashion.cspn.config.BenchmarkConfig`.
+        model: `models.Model` of a `fashion.cspn.config.BenchmarkConfig`.
     """
     options = train.options_of(arguments, model, train.DEFAULTS | DEFAULTS)
     data = landmark_data.resolve(options["dataset"])
@@ -26,7 +26,7 @@ def run(arguments, model):
     if arguments.deterministic:
         make_deterministic(config.SEED)
     prepare = _landmarks if cspn.is_cspn(config) else _boxes
-    face, subsets, watched = prepare(common.Model(config, model.weights), datasets, options,
+    face, subsets, watched = prepare(models.Model(config, model.weights), datasets, options,
                                      arguments.logs)
     face.run.check_writable()
     train.write_options(face.run, options)
@@ -74,7 +74,7 @@ def _landmarks(model, datasets, options, logs):
 
     config = fit(model.config, datasets[0])
     subsets = [dataset and _crops(dataset, config, options["no_detector"]) for dataset in datasets]
-    face = cspn.build("training", common.Model(config, model.weights), logs)
+    face = cspn.build("training", models.Model(config, model.weights), logs)
     if config.NUM_KEYPOINTS != model.config.NUM_KEYPOINTS:
         face.set_log_dir()  # another training than the weights'
     train.check_watched(options["watch"], ["loss", *face.network.logged],
@@ -114,7 +114,7 @@ def _boxes(model, datasets, options, logs):
     from mrcnn.data.augment import Jitter
 
     config = fit_classes(model.config, datasets[0])
-    face = common.build("training", common.Model(config, model.weights), logs)
+    face = models.build("training", models.Model(config, model.weights), logs)
     if config.CLASS_NAMES != model.config.CLASS_NAMES:
         face.set_log_dir()  # another training than the weights'
     train.check_watch(options["watch"], face.network, options["eval_limit"],

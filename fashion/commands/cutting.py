@@ -2,7 +2,7 @@
 
 import difflib
 
-from fashion.commands import common, matching
+from fashion.commands import matching, models
 
 
 def add_arguments(parser):
@@ -10,7 +10,7 @@ def add_arguments(parser):
     parser.add_argument("--category", nargs="+", metavar="NAME",
                         help='only garments of these, such as --category trousers "long sleeve '
                              'top" (default: all)')
-    common.add_weights_argument(parser, ("sample", "last", "PATH"), default="sample")
+    models.add_weights_argument(parser, ("sample", "last", "PATH"), default="sample")
     matching.add_min_score_argument(parser)
 
 

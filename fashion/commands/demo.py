@@ -10,7 +10,7 @@ import math
 import time
 from pathlib import Path
 
-from fashion.commands import common
+from fashion.commands import common, data_sets, models
 from fashion.config import CONFIGS
 from fashion.datasets.selection import spread
 from mrcnn import schedules
@@ -52,7 +52,7 @@ def run(arguments):
     """Goes through the four phases and says what came of them. Returns the exit code."""
     clock = Clock(60 * arguments.minutes)
     with clock.phase("sample"):
-        data = common.built_in_sample()
+        data = data_sets.built_in_sample()
     print(f"Learning from: {data}")
     with clock.phase("training"):
         _train(data, arguments.output, clock.left - RESERVED_SECONDS)
@@ -78,10 +78,10 @@ def _train(data, output, seconds):
     config = CONFIGS["tiny"]().override({"STEPS_PER_EPOCH": STEPS_PER_EPOCH})
     timed = TimedSchedule(config.LEARNING_RATE, config.WARMUP_STEPS, seconds)
     schedules.SCHEDULES[timed.name] = lambda *_: timed
-    face = common.build("training", common.Model(config, None), output / "logs")
+    face = models.build("training", models.Model(config, None), output / "logs")
     end = LambdaCallback(on_train_batch_end=lambda batch, logs: setattr(
         end.model, "stop_training", timed.is_over))
-    trainer = face.train(common.load(data, "train"), None, schedule=timed.name, keep=1,
+    trainer = face.train(data_sets.load(data, "train"), None, schedule=timed.name, keep=1,
                          augmentation=Jitter(), custom_callbacks=[end])
     if trainer.stop_reason == "interrupted":
         raise KeyboardInterrupt
@@ -94,9 +94,9 @@ def _measure(data, output):
     from fashion.evaluation.sampling import images_to_measure
     from mrcnn.detection import Detector
 
-    model = common.Model(CONFIGS["tiny"]().evaluation(), output / WEIGHTS)
-    network = common.build("inference", model, output).network
-    detector, dataset = Detector(network), common.load(data, "validation")
+    model = models.Model(CONFIGS["tiny"]().evaluation(), output / WEIGHTS)
+    network = models.build("inference", model, output).network
+    detector, dataset = Detector(network), data_sets.load(data, "validation")
     image_ids = images_to_measure(dataset, MEASURED_IMAGES, model.config.HEADS)
     evaluation = run.evaluate_instances(detector, dataset, image_ids)
     evaluation.write(output)

@@ -13,7 +13,7 @@ import json
 from pathlib import Path
 
 from fashion.categories import NUM_LANDMARKS, by_id, own_landmarks
-from fashion.commands import common, cspn, cspn_detect, cspn_refine, matching
+from fashion.commands import common, cspn, cspn_detect, cspn_refine, matching, models
 
 HELP = "find garments on photos"
 
@@ -25,7 +25,8 @@ def add_arguments(parser):
                         help="where the drawn pictures go (default: %(default)s)")
     parser.add_argument("--json", action="store_true",
                         help="write detections.json beside the pictures")
-    common.add_weights_argument(parser, ("sample", "last", "PATH"), default="sample")
+    matching.add_min_score_argument(parser)
+    models.add_weights_argument(parser, ("sample", "last", "PATH"), default="sample")
     cspn_detect.add_arguments(parser)
     cspn_refine.add_argument(parser)
 
@@ -36,7 +37,8 @@ def run(arguments):
     matching.check_folder(arguments.output)
     paths = find_photos(arguments.image, arguments.output)
     cspn.prefer_last(arguments)
-    model = common.resolve_model(arguments)
+    arguments.set = [*arguments.set, *matching.min_score_settings(arguments)]
+    model = models.resolve(arguments)
     common.load_backend()
     detector = _detector(arguments, model)
     pictures = Pictures(arguments.output, detector.config)
@@ -47,6 +49,9 @@ def run(arguments):
         pictures.write_json(failed)
     print(f"{pictures.garments:,} garments on {len(pictures.rows):,} photos, drawn in "
           f"{arguments.output}.")
+    if pictures.rows and not pictures.garments:
+        print(f"There was none of which the detector is sure by "
+              f"{detector.config.DETECTION_MIN_CONFIDENCE:g}. A lower --min-score may find some.")
     matching.print_failed(failed)
     return 0 if pictures.rows else 1
 
@@ -55,9 +60,12 @@ def _detector(arguments, model):
     """What finds garments: a detector, or one with a landmark network behind it."""
     if cspn.is_cspn(model.config):
         return cspn_detect.make_detector(arguments, model)
+    if arguments.no_detector:
+        raise ValueError(f"--no-detector is for landmark networks (--config=cspn), {model.weights} "
+                         "are weights of a detector.")
     from mrcnn.detection import Detector
 
-    network = common.build("inference", model, arguments.logs).network
+    network = models.build("inference", model, arguments.logs).network
     return cspn_refine.refined(Detector(network), arguments)
 
 

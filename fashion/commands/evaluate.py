@@ -20,7 +20,7 @@ landmarks that a detector has found, and their average precision is given before
 import argparse
 from pathlib import Path
 
-from fashion.commands import common, cspn, cspn_evaluate, cspn_refine
+from fashion.commands import common, cspn, cspn_evaluate, cspn_refine, data_sets, models
 
 HELP = "measure average precision and retrieval"
 
@@ -30,8 +30,8 @@ HEADS = {"bbox": "box", "segm": "mask", "keypoints": "keypoint", "retrieval": "m
 
 def add_arguments(parser):
     """Adds the command's options to an `argparse` parser."""
-    common.add_weights_argument(parser, ("last", "sample", "PATH"), default="last")
-    common.add_dataset_argument(parser)
+    models.add_weights_argument(parser, ("last", "sample", "PATH"), default="last")
+    data_sets.add_dataset_argument(parser)
     parser.add_argument("--subset", choices=("train", "validation", "test"),
                         help="default: validation, as DeepFashion2's test annotations were never "
                              "released; of the landmark benchmark test")
@@ -81,16 +81,19 @@ def run(arguments):
     common.load_backend()
     from mrcnn.detection import Detector
 
-    model = common.resolve_model(arguments)
+    model = models.resolve(arguments)
     if cspn.is_cspn(model.config):
         return cspn_evaluate.run(arguments, model)
+    if arguments.no_detector or arguments.detector:
+        raise ValueError("--detector and --no-detector are for landmark networks (--config=cspn), "
+                         f"{model.weights} are weights of a detector.")
     arguments.subset = _subset(arguments.subset)
-    data = common.resolve_dataset(arguments.dataset, arguments.class_attribute)
-    dataset = common.load(data, arguments.subset, class_names=model.config.CLASS_NAMES)
+    data = data_sets.resolve(arguments.dataset, arguments.class_attribute)
+    dataset = data_sets.load(data, arguments.subset, class_names=model.config.CLASS_NAMES)
     image_ids = images_to_measure(dataset, arguments.limit, model.config.HEADS)
-    model = common.Model(model.config.evaluation(), model.weights)
+    model = models.Model(model.config.evaluation(), model.weights)
     tasks = _tasks(arguments.tasks, model.config.HEADS)
-    network = common.build("inference", model, arguments.logs).network
+    network = models.build("inference", model, arguments.logs).network
     print(f"{model.weights}\non {len(image_ids):,} {arguments.subset} images of {data}")
     evaluation = evaluate_instances(Detector(network, outputs=outputs_of(tasks)), dataset,
                                     image_ids, arguments.batch_size, tasks)

@@ -21,7 +21,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from fashion.commands import common, cutting, matching
+from fashion.commands import common, cutting, data_sets, matching
 
 HELP = "cut garments out of photos"
 JSON, CSV = "cutouts.json", "cutouts.csv"
@@ -37,7 +37,7 @@ def add_arguments(parser):
                         help="photos: files, folders (with all below them) or patterns")
     source.add_argument("--truth", action="store_true",
                         help="instead, the annotated garments of --dataset")
-    common.add_dataset_argument(source)
+    data_sets.add_dataset_argument(source)
     source.add_argument("--subset", choices=SUBSETS,
                         help="of the data set only this (default: all that is annotated)")
     parser.add_argument("--output", type=Path, default=Path("cutouts"), metavar="DIR",
@@ -129,10 +129,10 @@ def _found(arguments, failed):
 
 def _annotated(arguments, failed):
     """Class names, an iterable of (path, image, garments) as annotated, and of which subsets."""
-    data = common.resolve_dataset(arguments.dataset, arguments.class_attribute)
+    data = data_sets.resolve(arguments.dataset, arguments.class_attribute)
     subsets = [arguments.subset] if arguments.subset else [
         subset for subset in SUBSETS if subset in data.subsets]
-    datasets = [common.load(data, subset) for subset in subsets]
+    datasets = [data_sets.load(data, subset) for subset in subsets]
     photos = (photo for dataset in datasets for photo in _photos_of(dataset, failed))
     return datasets[0].class_names, photos, f" of {' and '.join(subsets)}"
 

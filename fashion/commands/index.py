@@ -11,7 +11,7 @@ import os
 import time
 from pathlib import Path
 
-from fashion.commands import common, matching
+from fashion.commands import matching, models
 from fashion.retrieval.store import KINDS
 
 HELP = "describe the garments of a gallery, for search"
@@ -31,7 +31,7 @@ def add_arguments(parser):
                         help="what holds a new index")
     parser.add_argument("--prune", action="store_true",
                         help="forget photos that are no longer on the disk")
-    common.add_weights_argument(parser, ("sample", "last", "PATH", "keras:NAME"),
+    models.add_weights_argument(parser, ("sample", "last", "PATH", "keras:NAME"),
                                 default="sample")
     matching.add_min_score_argument(parser)
 

@@ -5,7 +5,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from fashion.commands import common
+from fashion.commands import common, data_sets
 from fashion.datasets import landmark_benchmark, locate
 from fashion.datasets.sample import writer
 from fashion.datasets.sample.landmark_lists import write_landmark_lists
@@ -25,12 +25,12 @@ class LandmarkData:
     Attributes:
         root: its folder.
         sample: contents of `sample.json` of a made-up one, else None.
-        deepfashion2: `common.Data` of DeepFashion2; None of a landmark benchmark.
+        deepfashion2: `data_sets.Data` of DeepFashion2; None of a landmark benchmark.
     """
 
     root: Path
     sample: dict | None
-    deepfashion2: common.Data | None = None
+    deepfashion2: data_sets.Data | None = None
 
     @property
     def measured(self):
@@ -51,14 +51,14 @@ class LandmarkData:
         Args:
             subset: "train", "validation" or "test".
             limit: keeps so many photos, spread evenly.
-            where, published_flips: see `common.load`.
+            where, published_flips: see `data_sets.load`.
 
         Raises:
             ValueError: there is no such subset, nothing usable in it, or a condition on
                 DeepFashion2's attributes for a landmark benchmark.
         """
         if self.deepfashion2:
-            return common.load(self.deepfashion2, subset, where, limit, published_flips)
+            return data_sets.load(self.deepfashion2, subset, where, limit, published_flips)
         if where is not None:
             raise ValueError(f"--where={where!r} asks for attributes that only DeepFashion2 has.")
         dataset = landmark_benchmark.LandmarkBenchmarkDataset()
@@ -104,7 +104,7 @@ def _deepfashion2(folder):
         raise ValueError(f"{folder}: expected a landmark benchmark, with "
                          f"{', '.join(landmark_benchmark.LIST_NAMES)}, or DeepFashion2's "
                          "train/image with train/annos; other data sets have no such landmarks.")
-    data = common.Data(folder, writer.read_record(folder))
+    data = data_sets.Data(folder, writer.read_record(folder))
     return LandmarkData(data.root, data.sample, data)
 
 
@@ -115,6 +115,6 @@ def built_in_sample():
     print(f"No landmark benchmark here (--dataset, ${VARIABLE}, datasets/{BENCHMARK.name}): this "
           "works on\nthe built-in sample of made-up pictures, whose numbers say nothing about "
           f"photos.\n{landmark_benchmark.HOW_TO_GET}\n")
-    record = write_landmark_lists(SAMPLE, common.SAMPLE_IMAGES, common.SAMPLE_SEED, HELD_OUT,
+    record = write_landmark_lists(SAMPLE, data_sets.SAMPLE_IMAGES, data_sets.SAMPLE_SEED, HELD_OUT,
                                   functools.partial(tqdm, disable=None))
     return LandmarkData(SAMPLE, record)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fashion.commands import common, matching
+from fashion.commands import matching, models
 
 HELP = "tell which garment of one photo is which of another"
 
@@ -19,7 +19,7 @@ def add_arguments(parser):
     parser.add_argument("photos", type=Path, nargs=2, metavar="PHOTO", help="two photos, A and B")
     parser.add_argument("--output", type=Path, default=Path("match.jpg"), metavar="FILE",
                         help="where the picture goes (default: %(default)s)")
-    common.add_weights_argument(parser, ("sample", "last", "PATH"), default="sample")
+    models.add_weights_argument(parser, ("sample", "last", "PATH"), default="sample")
     matching.add_min_score_argument(parser)
 
 

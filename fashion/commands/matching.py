@@ -1,12 +1,16 @@
 """What the commands share that use a detector for more than boxes: its head, and words."""
 
-from fashion.commands import common
+import itertools
+
+from fashion.commands import common, models
 
 # What a network cannot do without a head.
 WITHOUT = {"match": "cannot tell whether garments are the same",
            "mask": "finds garments without their masks"}
 # What of its outputs the commands look at; None: all.
 NEEDED = {"match": ("embeddings",), "mask": None}
+# Photos that could not be read: so many are named one by one.
+NAMED = 20
 
 
 def add_min_score_argument(parser):
@@ -16,24 +20,30 @@ def add_min_score_argument(parser):
                              "(default: DETECTION_MIN_CONFIDENCE of the configuration)")
 
 
+def min_score_settings(arguments):
+    """What --min-score asks for, as --set takes it: a list, empty if nothing."""
+    if arguments.min_score is None:
+        return []
+    return [f"DETECTION_MIN_CONFIDENCE={arguments.min_score}"]
+
+
 def open_detector(arguments, head="match"):
     """The detector that the arguments ask for.
 
     Args:
-        arguments: with those of `common.add_weights_argument` and min_score, which joins the
+        arguments: with those of `models.add_weights_argument` and min_score, which joins the
             other changed knobs in `set`.
         head: that its network must have.
 
     Returns:
-        `mrcnn.detection.Detector`, and its `common.Model`.
+        `mrcnn.detection.Detector`, and its `models.Model`.
 
     Raises:
         ValueError: weights without that head, or that do not fit.
         OSError: no such weights.
     """
-    if arguments.min_score is not None:
-        arguments.set = [*arguments.set, f"DETECTION_MIN_CONFIDENCE={arguments.min_score}"]
-    model = common.resolve_model(arguments)
+    arguments.set = [*arguments.set, *min_score_settings(arguments)]
+    model = models.resolve(arguments)
     if head not in model.config.HEADS:
         raise ValueError(
             f"{model.weights} {WITHOUT[head]}: its network has the heads "
@@ -42,7 +52,7 @@ def open_detector(arguments, head="match"):
     common.load_backend()
     from mrcnn.detection import Detector
 
-    network = common.build("inference", model, arguments.logs).network
+    network = models.build("inference", model, arguments.logs).network
     return Detector(network, outputs=NEEDED[head]), model
 
 
@@ -87,8 +97,10 @@ def print_failed(failed, kept=()):
         failed: {path: error}.
         kept: photos that an index has as they once were.
     """
-    for path, error in failed.items():
+    for path, error in itertools.islice(failed.items(), NAMED):
         print(f"Left out{', kept as it was indexed' if str(path) in kept else ''}: {error}")
+    if len(failed) > NAMED:
+        print(f"... and {len(failed) - NAMED:,} more.")
 
 
 def check_folder(output):

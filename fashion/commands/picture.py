@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fashion.commands import common
+from fashion.commands import common, data_sets, models
 
 HELP = "draw the README's picture"
 
@@ -29,7 +29,7 @@ def add_arguments(parser):
                         metavar="FILE", help="the picture (default: .github/garments.jpg)")
     parser.add_argument("--photos", type=int, nargs=3, default=PHOTOS, metavar="N",
                         help="which of the customers' photos, from 0 (default: 3 1 0)")
-    common.add_weights_argument(parser, ("sample", "last", "PATH"), default="sample")
+    models.add_weights_argument(parser, ("sample", "last", "PATH"), default="sample")
 
 
 def run(arguments):
@@ -37,17 +37,17 @@ def run(arguments):
     from fashion.retrieval.pictures import check_target, save
 
     check_target(arguments.output)
-    model = common.resolve_model(arguments)
+    model = models.resolve(arguments)
     missing = [head for head in HEADS if head not in model.config.HEADS]
     if missing:
         raise ValueError(f"The picture shows masks, landmarks and matches, but {model.weights} "
                          f"has no {' and no '.join(missing)} head. Take others with --weights.")
-    dataset = common.load(common.built_in_sample(), "validation")
+    dataset = data_sets.load(data_sets.built_in_sample(), "validation")
     common.load_backend()
     from fashion.match import similarity_of
     from mrcnn.detection import Detector
 
-    network = common.build("inference", model, arguments.logs).network
+    network = models.build("inference", model, arguments.logs).network
     save(arguments.output,
          draw(Detector(network), similarity_of(network), dataset, arguments.photos))
     print(f"Drawn in {arguments.output}.")

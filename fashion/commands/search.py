@@ -9,7 +9,7 @@ beside the sheets: boxes are [x, y, width, height] in pixels of the photo as a v
 import json
 from pathlib import Path
 
-from fashion.commands import common, cutting, matching
+from fashion.commands import common, cutting, matching, models
 
 HELP = "find the garments of a photo in an index"
 
@@ -28,7 +28,7 @@ def add_arguments(parser):
     parser.add_argument("--output", type=Path, default=Path("hits"), metavar="DIR",
                         help="where the contact sheets go (default: %(default)s)")
     parser.add_argument("--json", action="store_true", help="write hits.json beside the sheets")
-    common.add_weights_argument(parser, ("index", "last", "sample", "PATH", "keras:NAME"),
+    models.add_weights_argument(parser, ("index", "last", "sample", "PATH", "keras:NAME"),
                                 default="index")
     matching.add_min_score_argument(parser)
 

@@ -4,7 +4,7 @@ A multiplication with its addition counts as two operations (FLOPs); those of co
 dense layers are counted, for one photo, with the proposals and detections of inference.
 """
 
-from fashion.commands import common, cspn, cspn_summary
+from fashion.commands import common, cspn, cspn_summary, models
 from fashion.config import CONFIGS
 
 HELP = "layers, parameters and GFLOPs of a network"
@@ -22,7 +22,7 @@ def add_arguments(parser):
 
 
 def run(arguments):
-    config = common.make_config(arguments.config, arguments.set)
+    config = models.make_config(arguments.config, arguments.set)
     if cspn.is_cspn(config):
         return cspn_summary.run(config)
     common.load_backend()
@@ -31,7 +31,7 @@ def run(arguments):
     shape = config.IMAGE_SHAPE
     if arguments.image_size:
         shape = (arguments.image_size, arguments.image_size, config.IMAGE_CHANNEL_COUNT)
-    network = common.build("inference", common.Model(config, None), common.LOGS).network
+    network = models.build("inference", models.Model(config, None), models.LOGS).network
     costs = layer_costs(network.inference_graph(shape))
     if not arguments.parts:
         _print_layers(costs)

@@ -31,7 +31,7 @@ import json
 from pathlib import Path
 
 from fashion.categories import NUM_LANDMARKS
-from fashion.commands import common
+from fashion.commands import common, data_sets, models
 from fashion.cspn.config import BenchmarkConfig
 from fashion.datasets.selection import spread
 from fashion.landmark_groups import LANDMARK_GROUPS, NUM_GROUPS
@@ -63,9 +63,9 @@ RPN_LOSSES = ("rpn_class_loss", "rpn_bbox_loss")
 
 
 def add_arguments(parser):
-    common.add_weights_argument(
+    models.add_weights_argument(
         parser, ("coco", "imagenet", "sample", "last", "random", "PATH"))
-    common.add_dataset_argument(parser)
+    data_sets.add_dataset_argument(parser)
     data = parser.add_argument_group("data")
     data.add_argument("--where", metavar="CONDITION",
                       help='train on images with such garments, as "occlusion<=2 and zoom_in==1"')
@@ -136,21 +136,21 @@ def _add_landmark_arguments(group):
 
 
 def run(arguments):
-    model = common.resolve_model(arguments)
+    model = models.resolve(arguments)
     if isinstance(model.config, BenchmarkConfig):
         from fashion.commands import cspn_train
 
         return cspn_train.run(arguments, model)
     options = options_of(arguments, model)
-    data = common.resolve_dataset(options["dataset"], options["class_attribute"])
+    data = data_sets.resolve(options["dataset"], options["class_attribute"])
     options["dataset"] = str(data.root.resolve())
     config = data.fit(configure(model, arguments))
-    train = common.load(data, "train", options["where"], options["limit"],
+    train = data_sets.load(data, "train", options["where"], options["limit"],
                         options["published_flips"], config.CLASS_NAMES,
                         whole_pairs="match" in config.HEADS)
     validation = None
     if "validation" in data.subsets:
-        validation = common.load(data, "validation", class_names=config.CLASS_NAMES)
+        validation = data_sets.load(data, "validation", class_names=config.CLASS_NAMES)
     else:
         print("No validation images here: no validation losses, no average precision.")
     common.load_backend()
@@ -159,7 +159,7 @@ def run(arguments):
 
     if arguments.deterministic:
         devices.make_deterministic(config.SEED)
-    face = common.build("training", common.Model(config, model.weights), arguments.logs)
+    face = models.build("training", models.Model(config, model.weights), arguments.logs)
     check_watch(options["watch"], face.network, options["eval_limit"], validation is not None)
     if _is_another(config, model.config):
         face.set_log_dir()  # with a schedule from its start
@@ -293,7 +293,7 @@ def check_watched(watch, names, has_validation, others=()):
 
 def last_weights(arguments):
     """The words that name the weights of the training that the arguments began."""
-    logs = "" if arguments.logs == common.LOGS else f" --logs={arguments.logs}"
+    logs = "" if arguments.logs == models.LOGS else f" --logs={arguments.logs}"
     return f"--weights=last{logs}"
 
 

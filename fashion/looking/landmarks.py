@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from fashion.categories import by_id
-from fashion.commands import common, cspn
+from fashion.commands import cspn, models
 from mrcnn import heatmaps, keypoints
 
 _WHITE, _CYAN = (255, 255, 255), (51, 255, 255)
@@ -142,13 +142,13 @@ def load_cspn(weights, dataset):
     Raises:
         ValueError: weights of a detector, or of a network for other landmarks.
     """
-    model = cspn.named(str(weights), common.LOGS)
+    model = cspn.named(str(weights), models.LOGS)
     theirs, ours = model.config.NUM_KEYPOINTS, dataset.num_keypoints
     if not cspn.is_cspn(model.config) or theirs != ours:
         raise ValueError(f"CSPN_WEIGHTS: expected a landmark network (--config=cspn) that finds "
                          f"{ours} landmarks, got {weights}, a {model.config.NAME} that finds "
                          f"{theirs}.")
-    return cspn.build("inference", model, common.LOGS)
+    return cspn.build("inference", model, models.LOGS)
 
 
 def stage_errors(found, crops, indices):

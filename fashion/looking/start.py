@@ -13,7 +13,7 @@ import os
 import numpy as np
 from PIL import Image
 
-from fashion.commands import common
+from fashion.commands import common, data_sets, models
 
 common.load_backend()  # quietly, before a notebook's next line imports it
 
@@ -35,9 +35,9 @@ def data_set(path=None):
             and takes the built-in sample, which it draws if need be (a minute).
 
     Returns:
-        `fashion.commands.common.Data`.
+        `fashion.commands.data_sets.Data`.
     """
-    return common.resolve_dataset(path)
+    return data_sets.resolve(path)
 
 
 def load(path, subset, limit=None):
@@ -48,10 +48,10 @@ def load(path, subset, limit=None):
         subset: "train" or "validation".
         limit: so many images at most, spread evenly; those that share a garment stay together.
     """
-    return common.load(data_set(path), subset, limit=limit, whole_pairs=True)
+    return data_sets.load(data_set(path), subset, limit=limit, whole_pairs=True)
 
 
-def network(weights, mode="inference", config=None, data=None, logs=common.LOGS, heads=(),
+def network(weights, mode="inference", config=None, data=None, logs=models.LOGS, heads=(),
             **knobs):
     """The network that some weights belong to, with these weights.
 
@@ -72,7 +72,7 @@ def network(weights, mode="inference", config=None, data=None, logs=common.LOGS,
     """
     if weights == "sample":
         weights = os.environ.get("FASHION_WEIGHTS") or weights
-    model = common.resolve_model(argparse.Namespace(
+    model = models.resolve(argparse.Namespace(
         weights=str(weights), config=config, logs=logs,
         set=[f"{name}={value}" for name, value in knobs.items()]))
     missing = [head for head in heads if head not in model.config.HEADS]
@@ -81,8 +81,8 @@ def network(weights, mode="inference", config=None, data=None, logs=common.LOGS,
                          f"{weights} has no {' and no '.join(missing)} head. Take WEIGHTS of "
                          "another, such as one that was trained with --config=match_rcnn or tiny.")
     if data is not None:
-        model = common.Model(data.fit(model.config), model.weights)
-    return common.build(mode, model, logs)
+        model = models.Model(data.fit(model.config), model.weights)
+    return models.build(mode, model, logs)
 
 
 def show(picture, width=None):

@@ -22,7 +22,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from fashion.commands import common, cspn_evaluate, landmark_data  # noqa: E402
+from fashion.commands import common, cspn_evaluate, landmark_data, models  # noqa: E402
 from fashion.cspn.config import CSPNTinyConfig  # noqa: E402
 from fashion.cspn.crops import Crops, whole_photos  # noqa: E402
 from mrcnn.files import atomic_path  # noqa: E402
@@ -80,7 +80,7 @@ def detector_boxes(kept, dataset, weights):
     asked = [weights, dataset.num_images]
     if kept.get("asked") != asked:
         boxes_of, counts = detected_boxes(
-            cspn_evaluate.load_detector(weights, common.LOGS), dataset)
+            cspn_evaluate.load_detector(weights, models.LOGS), dataset)
         kept.update(asked=asked, counts=counts,
                     boxes=[boxes_of(i)[0].tolist() for i in dataset.image_ids])
     return lambda image_id: np.array(kept["boxes"][image_id])[None]

@@ -14,7 +14,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from fashion.commands import common
+from fashion.commands import common, data_sets, models
 from fashion.datasets.selection import spread
 from fashion.evaluation import retrieval_rules
 from fashion.evaluation.retrieval import SHOP
@@ -25,8 +25,8 @@ SCORES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7)
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    common.add_weights_argument(parser, ("last", "sample", "PATH"), default="sample")
-    common.add_dataset_argument(parser)
+    models.add_weights_argument(parser, ("last", "sample", "PATH"), default="sample")
+    data_sets.add_dataset_argument(parser)
     parser.add_argument("--limit", type=common.positive, default=200, help="photos of shops")
     photos = list(detections(parser.parse_args()))
     total = sum(len(true) for true, *_ in photos)
@@ -44,12 +44,12 @@ def detections(arguments):
     common.load_backend()
     from mrcnn.detection import Detector
 
-    model = common.resolve_model(arguments)
-    model = common.Model(model.config.evaluation(), model.weights)
-    dataset = common.load(common.resolve_dataset(arguments.dataset), "validation")
+    model = models.resolve(arguments)
+    model = models.Model(model.config.evaluation(), model.weights)
+    dataset = data_sets.load(data_sets.resolve(arguments.dataset), "validation")
     shops = dataset.image_ids[[dataset.image_domain(i) == SHOP for i in dataset.image_ids]]
     shops = spread(shops, arguments.limit)
-    detector = Detector(common.build("inference", model, arguments.logs).network)
+    detector = Detector(models.build("inference", model, arguments.logs).network)
     found = detector.predict(dataset.load_image(image_id) for image_id in shops)
     for image_id, raw in zip(shops, found, strict=True):
         described = slice(model.config.KEYPOINT_MAX_INSTANCES)  # no others get a vector

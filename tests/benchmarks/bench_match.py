@@ -17,7 +17,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from fashion.commands import common  # noqa: E402
+from fashion.commands import common, data_sets, models  # noqa: E402
 from fashion.config import TinyConfig  # noqa: E402
 
 EPOCH = 50
@@ -30,11 +30,11 @@ def train(config, weights, data, folder):
     """A `MatchRCNN` trained from random weights, or its match head from those of a network."""
     from mrcnn.data.augment import Jitter
 
-    face = common.build("training", common.Model(config, None), folder)
+    face = models.build("training", models.Model(config, None), folder)
     if weights is not None:
         head = [name for name in face.network.layers_by_name() if name.startswith("mrcnn_match")]
         face.load_weights(weights, exclude=head)
-    face.train(common.load(data, "train", whole_pairs=True), None, keep=1,
+    face.train(data_sets.load(data, "train", whole_pairs=True), None, keep=1,
                augmentation=Jitter(colour=0.2 if weights is None else 0.0),
                layers="all" if weights is None else HEAD)
     return face
@@ -46,7 +46,7 @@ def measure(face, data, tasks=None):
     from mrcnn.detection import Detector
 
     detector = Detector(face.network, face.config.evaluation(), outputs=outputs_of(tasks))
-    return evaluate_instances(detector, common.load(data, "validation"), tasks=tasks).metrics
+    return evaluate_instances(detector, data_sets.load(data, "validation"), tasks=tasks).metrics
 
 
 def row(name, metrics):
@@ -72,11 +72,11 @@ def main():
     common.load_backend()
     weights = arguments.weights
     if weights is not None:
-        weights = common.SAMPLE_WEIGHTS if weights == "sample" else Path(weights)
+        weights = models.SAMPLE_WEIGHTS if weights == "sample" else Path(weights)
     tasks = None if weights is None else ("retrieval_true_boxes", "retrieval")
-    data = (common.resolve_dataset(arguments.dataset) if arguments.dataset
-            else common.built_in_sample())
-    unseen = common.resolve_dataset(arguments.unseen) if arguments.unseen else data
+    data = (data_sets.resolve(arguments.dataset) if arguments.dataset
+            else data_sets.built_in_sample())
+    unseen = data_sets.resolve(arguments.unseen) if arguments.unseen else data
     rows = []
     for loss in arguments.losses:
         for features in arguments.features:

@@ -23,11 +23,11 @@ def main():
     parser.add_argument("--steps", type=int, default=2000)
     parser.add_argument("--optimizers", nargs="+", default=["sgd", "adam"])
     args = parser.parse_args()
-    from fashion.commands import common
+    from fashion.commands import data_sets
 
-    data = common.built_in_sample()
-    train = common.load(data, "train")
-    validation = common.load(data, "validation", limit=IMAGES)
+    data = data_sets.built_in_sample()
+    train = data_sets.load(data, "train")
+    validation = data_sets.load(data, "validation", limit=IMAGES)
     rows = {}
     for optimizer in args.optimizers:
         rows["before"], rows[f"{optimizer}, {args.steps} steps"] = measure(
@@ -40,7 +40,7 @@ def main():
 
 def measure(optimizer, steps, train, validation):
     """Validation losses before and after."""
-    from fashion.commands import common
+    from fashion.commands import models
     from fashion.config import TinyConfig
     from mrcnn.data.loader import Loader
     from mrcnn.model import MaskRCNN
@@ -53,7 +53,7 @@ def measure(optimizer, steps, train, validation):
         "TRAIN_BN": False, "HEAD_LEARNING_RATE_MULTIPLIER": 10.0})
     with tempfile.TemporaryDirectory() as logs:
         model = MaskRCNN("training", config, logs)
-        report = model.load_weights(common.SAMPLE_WEIGHTS, exclude=common.CLASS_LAYERS)
+        report = model.load_weights(models.SAMPLE_WEIGHTS, exclude=models.CLASS_LAYERS)
         trainer = Trainer(model.network, config, make_schedule(config, steps), steps,
                           Progress(new_layers=sorted(report.new_layers)))
         loader = Loader(train, config, config.BATCH_SIZE, seed=config.SEED)

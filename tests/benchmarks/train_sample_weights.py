@@ -17,7 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from fashion.commands import common  # noqa: E402
+from fashion.commands import common, data_sets, models  # noqa: E402
 from fashion.config import TinyConfig  # noqa: E402
 
 LEARNED = ("--images=12000", "--seed=7", "--validation=0.05")
@@ -65,7 +65,7 @@ def train(stage, start, data, folder):
         return result
     print(f"\nStage {stage.name}")
     config = TinyConfig().override(stage.knobs)
-    face = common.build("training", common.Model(config, start), folder / stage.name)
+    face = models.build("training", models.Model(config, start), folder / stage.name)
     if any((folder / stage.name).glob("tiny*/resume*.h5")):
         face.load_weights(face.find_last())
 
@@ -74,7 +74,7 @@ def train(stage, start, data, folder):
 
     watcher = LambdaCallback(on_epoch_end=stop)
     trainer = face.train(
-        common.load(data, "train", whole_pairs=True), common.load(data, "validation"), keep=1,
+        data_sets.load(data, "train", whole_pairs=True), data_sets.load(data, "validation"), keep=1,
         augmentation=Jitter(colour=stage.colour), save_every=50, custom_callbacks=[watcher])
     if trainer.stop_reason == "interrupted":
         raise KeyboardInterrupt
@@ -86,7 +86,7 @@ def pack(path, target):
     """Writes weights again in half precision, with the configuration as one starts it."""
     from mrcnn import weights
 
-    network = common.build("inference", common.Model(TinyConfig(), path), ROOT / "logs").network
+    network = models.build("inference", models.Model(TinyConfig(), path), ROOT / "logs").network
     weights.save_weights(network, target, weights.network_metadata(network), dtype="float16")
     print(f"{target}: {target.stat().st_size / 2**20:.1f} MB")
 
@@ -102,14 +102,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, default=ROOT / "runs" / "sample_weights")
-    parser.add_argument("--output", type=Path, default=common.SAMPLE_WEIGHTS)
+    parser.add_argument("--output", type=Path, default=models.SAMPLE_WEIGHTS)
     arguments = parser.parse_args()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     folder = arguments.folder.resolve()
     command("sample", "--output", folder / "learned", *LEARNED)
     command("sample", "--output", folder / "unseen", *UNSEEN)
     common.load_backend()
-    data, path = common.resolve_dataset(folder / "learned"), None
+    data, path = data_sets.resolve(folder / "learned"), None
     for stage in STAGES:
         path = train(stage, path, data, folder)
     pack(path, arguments.output)

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 from PIL import Image
 
-from fashion.commands import common
+from fashion.commands import models
 from fashion.config import CONFIGS
 from fashion.retrieval.similarity import Similarity
 from mrcnn import detection, weights
@@ -44,9 +44,9 @@ def use(monkeypatch, detector, fingerprint="c0105"):
     """Lets the commands work with a `ColorDetector` in the place of a network with weights."""
     from fashion import match
 
-    monkeypatch.setattr(common, "resolve_model", lambda arguments: common.Model(
+    monkeypatch.setattr(models, "resolve", lambda arguments: models.Model(
         detector.config, arguments.weights))
-    monkeypatch.setattr(common, "build", lambda *_: detector)
+    monkeypatch.setattr(models, "build", lambda *_: detector)
     monkeypatch.setattr(detection, "Detector", lambda network, outputs: detector)
     monkeypatch.setattr(weights, "fingerprint", lambda network: fingerprint)
     monkeypatch.setattr(match, "similarity_of", lambda network: SIMILARITY)

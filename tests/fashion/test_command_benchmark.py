@@ -9,7 +9,7 @@ import pytest
 from fashion import fashion, match
 from fashion.benchmark import costs, results
 from fashion.benchmark import report as reports
-from fashion.commands import common, cspn, cspn_refine
+from fashion.commands import common, cspn, cspn_refine, models
 from fashion.config import CONFIGS
 from fashion.datasets.deepfashion2 import DeepFashion2Dataset
 from fashion.datasets.sample import write_sample
@@ -67,8 +67,8 @@ def oracle(data, tmp_path, monkeypatch):
     path = tmp_path / "some.h5"
     path.write_bytes(b"weights")
     monkeypatch.setattr(common, "load_backend", lambda: None)
-    monkeypatch.setattr(common, "resolve_model", lambda _: common.Model(config, path))
-    monkeypatch.setattr(common, "build", lambda mode, model, logs: types.SimpleNamespace(
+    monkeypatch.setattr(models, "resolve", lambda _: models.Model(config, path))
+    monkeypatch.setattr(models, "build", lambda mode, model, logs: types.SimpleNamespace(
         network=types.SimpleNamespace(config=model.config, folder=data)))
     monkeypatch.setattr(detection, "Detector", Oracle)
     monkeypatch.setattr(match, "similarity_of",
@@ -120,7 +120,7 @@ def test_benchmark(data, oracle, tmp_path, capsys, monkeypatch):
 
 def test_a_refiner_is_found_by_a_word_too(data, oracle, tmp_path, monkeypatch):
     asked, refiner = [], tmp_path / "refiner.h5"
-    monkeypatch.setattr(cspn, "named", lambda word, logs: asked.append(word) or common.Model(
+    monkeypatch.setattr(cspn, "named", lambda word, logs: asked.append(word) or models.Model(
         None, refiner))
     monkeypatch.setattr(weights, "fingerprint", lambda source: {"refiner.h5": "cafe"}.get(
         source.name, "abcdef0123"))

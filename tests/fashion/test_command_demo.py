@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from fashion import fashion
-from fashion.commands import common, demo, train
+from fashion.commands import data_sets, demo, train
 from mrcnn import weights
 from tests.fashion.command_files import photo_folder
 
@@ -33,8 +33,8 @@ def demo_run(tmp_path_factory):
     """A demo that is over after three steps."""
     folder = tmp_path_factory.mktemp("demo")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(common, "SAMPLE", folder / "sample")
-        patch.setattr(common, "SAMPLE_IMAGES", 40)
+        patch.setattr(data_sets, "SAMPLE", folder / "sample")
+        patch.setattr(data_sets, "SAMPLE_IMAGES", 40)
         patch.setattr(demo, "LEAST_STEPS", 3)
         patch.setattr(demo, "MOST_STEPS", 3)
         patch.setattr(demo, "MEASURED_IMAGES", 6)
@@ -46,7 +46,7 @@ def demo_run(tmp_path_factory):
 def test_the_demo_leaves_numbers_pictures_and_weights(demo_run):
     metrics = json.loads((demo_run / "metrics.json").read_text())
     assert {"bbox", "bbox_agnostic", "segm", "segm_agnostic"} <= set(metrics)
-    assert metrics["images"] == 6 and metrics["sample"]["seed"] == common.SAMPLE_SEED
+    assert metrics["images"] == 6 and metrics["sample"]["seed"] == data_sets.SAMPLE_SEED
     assert np.asarray(Image.open(demo_run / "contact_sheet.png")).ndim == 3
     assert weights.read_metadata(demo_run / demo.WEIGHTS)["name"] == "tiny"
 

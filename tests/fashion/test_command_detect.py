@@ -5,9 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from fashion.commands import detect
+from fashion import fashion
+from fashion.commands import detect, models
 from fashion.config import CONFIGS
 from fashion.datasets.photos import find_photos, run_detector
+from mrcnn import detection
+from tests.fashion.color_detector import ColorDetector, write_colors
 from tests.fashion.command_files import photo_folder
 from tests.fashion.one_garment import OneGarment
 
@@ -33,6 +36,22 @@ def test_one_bad_photo_does_not_stop_the_rest(tmp_path):
     [found] = turned["detections"]
     assert found["bbox"] == [10, 15, 20, 30] and found["category"] == "trousers"
     assert found["segmentation"]["size"] == [60, 40]
+
+
+def test_a_detector_is_asked_to_be_sure_and_knows_no_options_of_landmark_networks(
+        tmp_path, monkeypatch, capsys):
+    photos, asked = write_colors(tmp_path / "photos", black=(0, 0, 0)), []
+    detector = ColorDetector()
+    monkeypatch.setattr(models, "resolve", lambda arguments: asked.append(
+        arguments.set) or models.Model(detector.config, "w.h5"))
+    monkeypatch.setattr(models, "build", lambda *_: detector)
+    monkeypatch.setattr(detection, "Detector", lambda network: detector)
+    words = ["detect", "--image", str(photos), f"--output={tmp_path / 'out'}"]
+    assert fashion.main([*words, "--min-score=0.25"]) == 0
+    assert asked == [["DETECTION_MIN_CONFIDENCE=0.25"]]
+    assert "A lower --min-score may find some." in capsys.readouterr().out
+    assert fashion.main([*words, "--no-detector"]) == 1
+    assert "w.h5 are weights of a detector" in capsys.readouterr().err
 
 
 def test_photos_by_file_folder_and_pattern(tmp_path):

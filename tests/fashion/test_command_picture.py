@@ -5,7 +5,7 @@ import argparse
 import numpy as np
 import pytest
 
-from fashion.commands import common, picture
+from fashion.commands import models, picture
 from fashion.config import CONFIGS
 from fashion.retrieval.similarity import Similarity
 from mrcnn.detection import Raw
@@ -64,7 +64,7 @@ def test_photos_that_are_not_there_are_refused(dataset, photos):
 
 def test_a_network_without_the_heads_is_refused(monkeypatch, tmp_path):
     config = CONFIGS["tiny"]().override({"HEADS": ("box", "mask"), "LOSS_WEIGHTS": {}})
-    monkeypatch.setattr(common, "resolve_model", lambda _: common.Model(config, "w.h5"))
+    monkeypatch.setattr(models, "resolve", lambda _: models.Model(config, "w.h5"))
     with pytest.raises(ValueError, match="w.h5 has no keypoint and no match head"):
         picture.run(argparse.Namespace(output=tmp_path / "p.jpg"))
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from fashion import fashion
-from fashion.commands import common, train
+from fashion.commands import data_sets, models, train
 from fashion.config import CONFIGS
 from fashion.datasets.sample import write_sample
 from fashion.landmark_groups import LANDMARK_GROUPS, NUM_GROUPS
@@ -28,9 +28,9 @@ def test_a_training_that_goes_on_keeps_its_arguments(tmp_path):
     path = weights_file(run / "mask_rcnn_tiny_0003.h5", name="tiny")
     given = argparse.Namespace(**dict.fromkeys(train.DEFAULTS))
     given.keep = 9
-    options = train.options_of(given, common.Model(CONFIGS["tiny"](), path))
+    options = train.options_of(given, models.Model(CONFIGS["tiny"](), path))
     assert (options["limit"], options["augment"], options["keep"]) == (7, "none", 9)
-    other = train.options_of(given, common.Model(CONFIGS["via"](), path))  # a new training
+    other = train.options_of(given, models.Model(CONFIGS["via"](), path))  # a new training
     assert (other["limit"], other["keep"]) == (None, 9)
 
 
@@ -42,18 +42,18 @@ def bare_arguments(*settings, **given):
 
 def test_random_weights_train_their_batch_normalisation(capsys):
     arguments = bare_arguments(schedule="1x", steps=5, seed=3)
-    model = common.Model(CONFIGS["match_rcnn"](), None)
+    model = models.Model(CONFIGS["match_rcnn"](), None)
     config = train.configure(model, arguments)
     assert config.TRAIN_BN is None and "TRAIN_BN" in capsys.readouterr().out
     assert (config.SCHEDULE, config.STEPS_PER_EPOCH, config.SEED) == ("1x", 5, 3)
-    model = common.Model(model.config, Path("w.h5"))
+    model = models.Model(model.config, Path("w.h5"))
     assert train.configure(model, arguments).TRAIN_BN is False
 
 
 def configured(name, *settings, **given):
     """What `train` makes of a configuration that starts from weights."""
     config = CONFIGS[name]().override(dict(text.split("=") for text in settings))
-    return train.configure(common.Model(config, Path("w.h5")), bare_arguments(*settings, **given))
+    return train.configure(models.Model(config, Path("w.h5")), bare_arguments(*settings, **given))
 
 
 def test_another_schedule_brings_its_optimizer_and_length():
@@ -86,7 +86,7 @@ def asked(*words):
     parser = argparse.ArgumentParser()
     train.add_arguments(parser)
     arguments = parser.parse_args(["--weights=random", *words])
-    return train.options_of(arguments, common.Model(CONFIGS["tiny"](), None))
+    return train.options_of(arguments, models.Model(CONFIGS["tiny"](), None))
 
 
 def face_of(name):
@@ -140,9 +140,9 @@ def test_heatmaps_are_shared_by_parts_or_by_none():
     shared = configured("tiny", landmarks="parts")
     assert shared.LANDMARK_GROUPS == list(LANDMARK_GROUPS)
     shared.LANDMARK_GROUPS = list(LANDMARK_GROUPS)
-    kept = train.configure(common.Model(shared, None), bare_arguments())
+    kept = train.configure(models.Model(shared, None), bare_arguments())
     assert kept.LANDMARK_GROUPS == shared.LANDMARK_GROUPS
-    own = train.configure(common.Model(shared, None), bare_arguments(landmarks="own"))
+    own = train.configure(models.Model(shared, None), bare_arguments(landmarks="own"))
     assert own.LANDMARK_GROUPS is None
     with pytest.raises(ValueError, match="via has no head for.*294"):
         configured("via", landmarks="parts")
@@ -170,8 +170,8 @@ def trained(logs):
 
 
 def test_landmarks_train_as_parts_and_then_each_by_itself(logs, monkeypatch, capsys):
-    load, loaded = common.load, []
-    monkeypatch.setattr(common, "load", lambda *words, **more: loaded.append(
+    load, loaded = data_sets.load, []
+    monkeypatch.setattr(data_sets, "load", lambda *words, **more: loaded.append(
         load(*words, **more)) or loaded[-1])
     first, saved, parts = trained(logs)
     assert saved["LANDMARK_GROUPS"] == list(LANDMARK_GROUPS) and parts.shape[2] == NUM_GROUPS

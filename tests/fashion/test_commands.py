@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from fashion import fashion
-from fashion.commands import common
+from fashion.commands import common, models
 from mrcnn.training import NonFiniteLoss
 from tests.fashion.command_files import photo_folder
 
@@ -58,7 +58,7 @@ def test_errors_are_one_clear_line(tmp_path, capsys):
 @pytest.mark.parametrize("command", ["detect", "extract", "splash"])
 def test_an_output_that_is_a_file_is_refused_before_anything_is_loaded(
         command, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(common, "resolve_model", lambda _: pytest.fail("looked for weights"))
+    monkeypatch.setattr(models, "resolve", lambda _: pytest.fail("looked for weights"))
     (tmp_path / "out").write_text("")
     photo_folder(tmp_path / "photos")
     words = [command, "--image", str(tmp_path / "photos"), f"--output={tmp_path / 'out'}"]
@@ -73,7 +73,7 @@ def test_exit_codes(monkeypatch, raised, code):
     def fail(*_):
         raise raised
 
-    monkeypatch.setattr(common, "make_config", fail)
+    monkeypatch.setattr(models, "make_config", fail)
     monkeypatch.setattr(common, "load_backend", lambda: None)
     assert fashion.main(["summary"]) == code
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from fashion import fashion
-from fashion.commands import common, cspn, cspn_train
+from fashion.commands import cspn, cspn_train, models
 from fashion.config import CONFIGS
 from fashion.cspn.config import CSPNDetectorConfig
 from fashion.cspn.model import CSPN
@@ -100,10 +100,10 @@ def test_the_detector_in_front_trains_on_the_benchmark_s_boxes(tmp_path, root, c
 
 
 def test_the_detector_in_front_learns_deepfashion2_s_categories_too(tmp_path):
-    config = common.make_config("cspn_detector", SMALL_DETECTOR)
+    config = models.make_config("cspn_detector", SMALL_DETECTOR)
     datasets = made_sample(tmp_path, 2, seed=1), None
     options = {"augment": "flip", "watch": None, "eval_limit": 0, "eval_every": 1}
-    face, *_ = cspn_train._boxes(common.Model(config, None), datasets, options, tmp_path)
+    face, *_ = cspn_train._boxes(models.Model(config, None), datasets, options, tmp_path)
     assert face.config.CLASS_NAMES == tuple(datasets[0].class_names)
     assert face.config.NUM_CLASSES == 14 > CSPNDetectorConfig.NUM_CLASSES
 
@@ -112,18 +112,18 @@ def test_other_landmarks_begin_with_new_heatmaps(tmp_path, capsys):
     path = tmp_path / "eight.h5"
     CSPN("inference", small_config(CSPN_STAGES=1), tmp_path).save_weights(path)
     other = small_config(CSPN_STAGES=1, NUM_KEYPOINTS=5)
-    face = cspn.build("training", common.Model(other, path), tmp_path)
+    face = cspn.build("training", models.Model(other, path), tmp_path)
     assert "8 landmarks there, 5 here" in capsys.readouterr().out
     assert face.report.excluded == ["cspn_stage1_maps/kernel"]
     with pytest.raises(weights.WeightsError):
-        cspn.build("inference", common.Model(other, path), tmp_path)
+        cspn.build("inference", models.Model(other, path), tmp_path)
 
 
 def test_a_detector_s_backbone_is_a_beginning(tmp_path):
     path = tmp_path / "detector.h5"
     config = CONFIGS["tiny"]().override({"BACKBONE_WIDTH": 0.25, "IMAGE_MAX_DIM": 64})
-    common.build("inference", common.Model(config, None), tmp_path).save_weights(path)
-    face = cspn.build("training", common.Model(small_config(CSPN_STAGES=1), path), tmp_path)
+    models.build("inference", models.Model(config, None), tmp_path).save_weights(path)
+    face = cspn.build("training", models.Model(small_config(CSPN_STAGES=1), path), tmp_path)
     assert "res5b_branch2b/kernel" in face.report.loaded
     assert "cspn_stage1_maps" in face.report.new_layers
 

@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from fashion.commands import common, cspn_evaluate, cspn_refine, evaluate, landmark_data
+from fashion.commands import cspn_evaluate, cspn_refine, evaluate, landmark_data, models
 from fashion.config import TinyConfig
 from fashion.cspn.config import CSPNTinyConfig
 from fashion.datasets.landmark_benchmark import LANDMARKS
@@ -30,7 +30,7 @@ def small_detector(heads, folder):
     """A `MaskRCNN` with random weights."""
     config = TinyConfig().override({"BACKBONE_WIDTH": 0.125, "IMAGE_MAX_DIM": 64, "HEADS": heads,
                                     "POST_NMS_ROIS_INFERENCE": 8})
-    return common.build("inference", common.Model(config, None), folder)
+    return models.build("inference", models.Model(config, None), folder)
 
 
 def run(tmp_path, weights, *words):

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from fashion.categories import NUM_LANDMARKS, by_id
-from fashion.commands import common
+from fashion.commands import common, models
 from fashion.config import CONFIGS
 from fashion.evaluation import run
 from fashion.fashion import main
@@ -94,8 +94,8 @@ def finder(tmp_path, monkeypatch):
 
     config = CONFIGS["tiny"]().override({"HEADS": ("box", "mask", "keypoint")})
     monkeypatch.setattr(common, "load_backend", lambda: None)
-    monkeypatch.setattr(common, "resolve_model", lambda _: common.Model(config, "some.h5"))
-    monkeypatch.setattr(common, "build", lambda mode, model, logs: types.SimpleNamespace(
+    monkeypatch.setattr(models, "resolve", lambda _: models.Model(config, "some.h5"))
+    monkeypatch.setattr(models, "build", lambda mode, model, logs: types.SimpleNamespace(
         network=types.SimpleNamespace(config=model.config)))
     monkeypatch.setitem(sys.modules, "mrcnn.detection", types.SimpleNamespace(Detector=Finder))
     monkeypatch.setattr(run.weights, "fingerprint", lambda network: "abc")
@@ -138,7 +138,7 @@ def test_evaluate_measures_what_it_is_asked_for(tmp_path, finder, capsys):
 
 def test_evaluate_refuses_what_the_network_cannot_do(tmp_path, finder, monkeypatch, capsys):
     config = CONFIGS["tiny"]().override({"HEADS": ("box", "mask")})
-    monkeypatch.setattr(common, "resolve_model", lambda _: common.Model(config, "some.h5"))
+    monkeypatch.setattr(models, "resolve", lambda _: models.Model(config, "some.h5"))
     assert evaluate_command(tmp_path, "--tasks=keypoints") == 1
     assert "no keypoint head, only box, mask" in capsys.readouterr().err and not finder.shown
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fashion.categories import CATEGORIES
-from fashion.commands.common import SAMPLE_WEIGHTS
+from fashion.commands.models import SAMPLE_WEIGHTS
 from fashion.cspn.model import CSPN
 from fashion.looking import (
     benchmark,

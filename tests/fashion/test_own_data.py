@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from fashion import fashion
-from fashion.commands import common, own_data, train
+from fashion.commands import data_sets, models, own_data, train
 from fashion.config import CONFIGS
 from fashion.datasets import formats
 from fashion.datasets.regions import Annotations, Photo, Region
@@ -84,12 +84,12 @@ def test_other_classes_or_heads_are_another_training():
 
 def test_class_ids_are_those_of_the_weights(tmp_path, capsys):
     found = {"train": annotations(tmp_path, "top", "bag", "hat, straw")}
-    data = common.Data(tmp_path, None, found)
-    dataset = common.load(data, "train", class_names=("BG", "bag", "top"))
+    data = data_sets.Data(tmp_path, None, found)
+    dataset = data_sets.load(data, "train", class_names=("BG", "bag", "top"))
     assert dataset.image_class_ids(0).tolist() == [2, 1]
     assert "hat, straw" in capsys.readouterr().out
-    assert common.load(data, "train", limit=1).num_images == 1
-    whole = common.load(data, "train", class_names=("BG", "top", "bag", "hat, straw"))
+    assert data_sets.load(data, "train", limit=1).num_images == 1
+    whole = data_sets.load(data, "train", class_names=("BG", "top", "bag", "hat, straw"))
     assert whole.image_class_ids(0).tolist() == [1, 2, 3]
 
 
@@ -98,30 +98,30 @@ def test_class_ids_are_those_of_the_weights(tmp_path, capsys):
     ({"class_names": ("BG", "shoe")}, "shoe.*top"),
 ])
 def test_what_cannot_be_loaded_is_explained(tmp_path, arguments, word):
-    data = common.Data(tmp_path, None, {"train": annotations(tmp_path, "top")})
+    data = data_sets.Data(tmp_path, None, {"train": annotations(tmp_path, "top")})
     with pytest.raises(ValueError, match=word):
-        common.load(data, **{"subset": "train", **arguments})
+        data_sets.load(data, **{"subset": "train", **arguments})
 
 
 def test_weights_for_other_garments_do_not_measure_deepfashion2(tmp_path):
     from fashion.datasets.sample import write_sample
 
     write_sample(tmp_path, 2, validation=0)
-    data = common.resolve_dataset(tmp_path)
-    assert data.own is None and common.load(data, "train").num_images == 2
+    data = data_sets.resolve(tmp_path)
+    assert data.own is None and data_sets.load(data, "train").num_images == 2
     with pytest.raises(ValueError, match="trousers.*the weights know top, bag"):
-        common.load(data, "train", class_names=("BG", "top", "bag"))
+        data_sets.load(data, "train", class_names=("BG", "top", "bag"))
 
 
 def test_a_folder_or_a_file_of_annotations_is_a_data_set(tmp_path, capsys):
     file, _ = formats.write(annotations(tmp_path, "top", "bag", photos=6), "coco", tmp_path)
     for path in (tmp_path, file):
-        data = common.resolve_dataset(str(path))
+        data = data_sets.resolve(str(path))
         assert set(data.subsets) == {"train", "validation"} and data.root == path
         assert sum(len(some.photos) for some in data.own.values()) == 6
     assert "format coco" in capsys.readouterr().out
     with pytest.raises(ValueError, match="nowhere"):
-        common.resolve_dataset(str(tmp_path / "nowhere"))
+        data_sets.resolve(str(tmp_path / "nowhere"))
 
 
 def test_own_annotations_are_checked_photo_by_photo(tmp_path, capsys):
@@ -148,18 +148,18 @@ def test_weights_of_another_network_keep_it_and_train_as_asked(tmp_path):
     knobs = CONFIGS["tiny"]().override({"BACKBONE_WIDTH": 0.25, "STEPS_PER_EPOCH": 7})
     path = weights_file(tmp_path / "w.h5", name="tiny", backbone="resnet18",
                         config=json.loads(json.dumps(knobs.to_dict())))
-    config = common.restore(weights.read_metadata(path), "via")
+    config = models.restore(weights.read_metadata(path), "via")
     assert (config.NAME, config.BACKBONE, config.BACKBONE_WIDTH) == ("via", "resnet18", 0.25)
     assert (config.EPOCHS, config.STEPS_PER_EPOCH, config.OPTIMIZER) == (20, None, "adam")
-    assert common.restore({"name": "deepfashion2", "backbone": "resnet101"}, "via") is None
-    assert common.restore(weights.read_metadata(path), "match_rcnn") is None
+    assert models.restore({"name": "deepfashion2", "backbone": "resnet101"}, "via") is None
+    assert models.restore(weights.read_metadata(path), "match_rcnn") is None
 
 
 @pytest.mark.parametrize("layout", formats.FILE_NAMES)
 def test_the_sample_is_written_as_any_tool_writes_it(tmp_path, layout):
     record = album.write_album(tmp_path / "a", layout, 6, seed=2, validation=0.5)
     assert record["counts"] == {"train": 3, "val": 3} and record["format"] == layout
-    data = common.resolve_dataset(str(tmp_path / "a"))
+    data = data_sets.resolve(str(tmp_path / "a"))
     assert data.own["train"].format == layout and data.sample == record
     assert not any(some.problems for some in data.own.values())
     drawn = [outfits.draw(1, 2, index)[1] for index in range(6)]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from fashion import fashion
-from fashion.commands import common
+from fashion.commands import models
 from fashion.match import SIMILARITY
 from tests.fashion.made_sample import made_sample
 
@@ -26,9 +26,9 @@ def world(tmp_path_factory):
     made_sample(folder / "sample", 6, seed=3)
     keras.utils.set_random_seed(0)
     # One photo at a time, for the numbers of a batch depend on its size, if by little.
-    config = common.make_config("tiny", ["IMAGE_MAX_DIM=128", "IMAGES_PER_GPU=1",
+    config = models.make_config("tiny", ["IMAGE_MAX_DIM=128", "IMAGES_PER_GPU=1",
                                          "PRECISION=float32"])
-    face = common.build("inference", common.Model(config, None), folder)
+    face = models.build("inference", models.Model(config, None), folder)
     layer = face.network.layers_by_name()[SIMILARITY]
     layer.set_weights([np.tile([0.0, -1.0], (config.MATCH_EMBEDDING_SIZE, 1)),
                        np.array([0.0, BIAS])])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fashion import match
-from fashion.commands import common
+from fashion.commands import models
 from fashion.config import MatchConfig
 from fashion.evaluation import report, retrieval, run, watching
 from fashion.fashion import main
@@ -181,7 +181,7 @@ def test_evaluate_command_with_a_network_that_knows_nothing(tmp_path, monkeypatc
         annotated.photo(annotated.garment(5, style=style), source=source, pair_id=pair_id)
         for pair_id in range(PAIRS) for source in ("user", "shop") for style in (1, 2)],
         subset="validation")
-    monkeypatch.setattr(common, "resolve_model", lambda _: common.Model(SmallMatchConfig(), None))
+    monkeypatch.setattr(models, "resolve", lambda _: models.Model(SmallMatchConfig(), None))
     assert main(["evaluate", "--weights=some.h5", f"--dataset={tmp_path / 'data'}", "--limit=9",
                  f"--output={tmp_path / 'out'}", "--tasks=retrieval"]) == 0
     content = json.loads((tmp_path / "out" / "metrics.json").read_text())
