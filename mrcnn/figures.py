@@ -18,7 +18,6 @@ from mrcnn.drawing import apply_mask
 from mrcnn.masks import paste
 from mrcnn.outlines import outlines
 
-_TEXT = {"color": "w", "size": 11, "backgroundcolor": "none"}
 # How `draw_boxes` draws a box, by its visibility.
 _MANNERS = {0: {"linestyle": "dotted", "alpha": 0.5}, 1: {"linestyle": "dotted"}, 2: {}}
 
@@ -90,7 +89,7 @@ def display_instances(image, boxes, masks, class_ids, class_names, scores=None, 
         if show_bbox:
             _box(axes, boxes[i], colors[i], alpha=0.7, linestyle="dashed")
         text = _label(i, class_ids, class_names, scores) if captions is None else captions[i]
-        axes.text(boxes[i, 1], boxes[i, 0] + 8, text, **_TEXT)
+        _write(axes, boxes[i, 1], boxes[i, 0] + 8, text)
         if masks is not None:
             _mask(axes, canvas if show_mask else None, masks[:, :, i], colors[i])
     axes.imshow(canvas)
@@ -162,8 +161,7 @@ def draw_rois(image, rois, refined_rois, mask, class_ids, class_names, limit=10)
         _box(axes, rois[i], color if class_ids[i] else "gray", linestyle="dashed")
         if class_ids[i]:
             _refined_box(axes, refined_rois[i], color, rois[i])
-            axes.text(refined_rois[i, 1], refined_rois[i, 0] + 8, class_names[class_ids[i]],
-                      **_TEXT)
+            _write(axes, refined_rois[i, 1], refined_rois[i, 0] + 8, class_names[class_ids[i]])
             bitmap = paste(mask[i], rois[i], canvas.shape[:2])
             apply_mask(canvas, bitmap, color)
     axes.imshow(canvas)
@@ -235,8 +233,8 @@ def draw_boxes(image, boxes=None, refined_boxes=None, masks=None, captions=None,
             _refined_box(axes, after[i], color, None if boxes is None else before[i])
         if captions is not None:
             y, x = (after if is_refined else before)[i, :2]
-            axes.text(x, y, captions[i], verticalalignment="top", **_TEXT,
-                      bbox={"facecolor": color, "alpha": 0.5, "pad": 2, "edgecolor": "none"})
+            _write(axes, x, y, captions[i], verticalalignment="top",
+                   bbox={"facecolor": color, "alpha": 0.5, "pad": 2, "edgecolor": "none"})
         if masks is not None:
             _mask(axes, canvas, masks[:, :, i], color)
     axes.imshow(canvas)
@@ -291,6 +289,14 @@ def _canvas(image):
     if image.shape[2] == 1:
         image = np.repeat(image, 3, axis=2)
     return np.clip(image, 0, 255).astype(np.uint8)
+
+
+def _write(axes, x, y, text, **style):
+    """White letters with a dark rim, to be read on white photos too."""
+    from matplotlib.patheffects import withStroke
+
+    axes.text(x, y, text, color="w", size=11,
+              path_effects=[withStroke(linewidth=2, foreground="black")], **style)
 
 
 def _box(axes, box, color, **style):
