@@ -3,7 +3,6 @@
 import numpy as np
 
 from fashion.config import CONFIGS, MANNERS
-from mrcnn.config import Config
 from mrcnn.knobs import knob_names
 
 
@@ -29,17 +28,22 @@ def restore(saved, name=None):
 def _as_trained(saved):
     """The configuration of the weights, also where --set had changed it.
 
-    Knobs that are younger than the weights take the base's values, which leave a network as it
-    was, and not those that the configuration has today. Where the weights have no keypoint head
-    today's knobs of keypoints stand: they are for one that is added.
+    Knobs that are younger than the weights take the values of the class that brought them in,
+    which leave a network as it was, and not those that the configuration has today. Knobs of a head
+    that the weights do not have stand as they are today: they are for one that is added.
     """
     config, knobs = CONFIGS[saved["name"]](), saved.get("config", {})
-    has_keypoints = "keypoint" in knobs.get("HEADS", ())
-    younger = {name: getattr(Config, name) for name in knob_names(Config)
-               if knobs and name not in knobs and (has_keypoints or "KEYPOINT" not in name)}
+    without = [head.upper() for head in ("keypoint", "match") if head not in knobs.get("HEADS", ())]
+    younger = {name: _first_value(type(config), name) for name in knob_names(type(config))
+               if knobs and name not in knobs and not any(head in name for head in without)}
     return config.override(younger | {
         name: _like(getattr(config, name), value)
         for name, value in knobs.items() if hasattr(config, name)})
+
+
+def _first_value(kind, name):
+    """The value of a knob in the class that brought it in."""
+    return next(vars(base)[name] for base in reversed(kind.__mro__) if name in vars(base))
 
 
 def _like(default, value):

@@ -25,14 +25,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from fashion.commands import common, cspn_evaluate, landmark_data, models  # noqa: E402
 from fashion.cspn.config import CSPNTinyConfig  # noqa: E402
 from fashion.cspn.crops import Crops, whole_photos  # noqa: E402
+from fashion.evaluation import published  # noqa: E402
 from mrcnn.files import atomic_path  # noqa: E402
 
 STAGES, SEEDS = (4, 1, 2, 3), (0, 1, 2)
 BOXES, WHOLE = "boxes", "whole"
 ANNOTATED, DETECTED = "annotated boxes", "detected boxes"
-# Li et al. 2020, tables 1 to 3: NE of full-body garments, GFLOPs, MB of parameters.
-PAPER = {1: (0.0661, 40, 102), 2: (0.0632, 48, 121), 3: (0.0600, 54, 129), 4: (0.0560, 61, 136)}
-PAPER_WHOLE = 0.0673
+PAPER_WHOLE = 0.0673  # Li et al. 2020, table 2
 
 
 def trainings(seeds, stages):
@@ -138,14 +137,15 @@ def print_tables(rows):
         if table:
             print(f"\nTables 1 and 2, {convention}, {group}, mean of the seeds:\n"
                   f"{format_table(table)}")
-    print(f"\nTable 2 of the paper: CSPN {PAPER[4][0]:.4f}, NCSPN {PAPER_WHOLE:.4f}")
+    papers = published.CSPN["stages"]
+    print(f"\nTable 2 of the paper: CSPN {papers[-1]['NE']:.4f}, NCSPN {PAPER_WHOLE:.4f}")
     for way in (ANNOTATED, DETECTED):
         print(f"\nTable 3, NE of full-body garments, {way}; beside it the paper's:")
-        for stages, (error, gflops, megabytes) in PAPER.items():
-            ours = "{:.2f} GFLOPs {:5.1f} MB".format(*cost(stages))
-            print(f"{stages} stages  {ours}  "
-                  f"{spread(summaries(rows, BOXES, stages, way, 'full body')):42} "
-                  f"{gflops} GFLOPs {megabytes} MB {error:.4f}")
+        for paper in papers:
+            ours = "{:.2f} GFLOPs {:5.1f} MB".format(*cost(paper["stages"]))
+            found = summaries(rows, BOXES, paper["stages"], way, "full body")
+            print(f"{paper['stages']} stages  {ours}  {spread(found):42} "
+                  f"{paper['GFLOPs']} GFLOPs {paper['MB']} MB {paper['NE']:.4f}")
 
 
 def main():

@@ -51,10 +51,11 @@ def test_weights_bring_their_configuration(tmp_path):
 
 def test_knobs_younger_than_the_weights_change_nothing(tmp_path):
     saved = json.loads(json.dumps(CONFIGS["tiny"]().to_dict()))
-    del saved["KEYPOINT_CANONICAL_SIZE"], saved["SCHEDULE"]
+    del saved["KEYPOINT_CANONICAL_SIZE"], saved["SCHEDULE"], saved["MATCH_CANONICAL_SIZE"]
     path = weights_file(tmp_path / "w.h5", name="tiny", backbone="resnet18", config=saved)
     restored = models.resolve(model_arguments(path)).config
     assert restored.KEYPOINT_CANONICAL_SIZE is None and restored.SCHEDULE == "constant"
+    assert restored.MATCH_CANONICAL_SIZE is None  # MatchConfig's, not TinyConfig's
     assert (restored.NAME, restored.KEYPOINT_CONVS) == ("tiny", 3)
 
 
