@@ -13,6 +13,7 @@ import pytest
 
 from fashion.categories import CATEGORIES, by_id
 from fashion.commands import sample as command
+from fashion.datasets.locate import subsets_present
 from fashion.datasets.sample import VERSION, statistics, write_sample, writer
 from fashion.datasets.sample.annotation import annotate, outlines
 from fashion.datasets.sample.canvas import Camera, Canvas
@@ -159,6 +160,11 @@ def test_the_seed_decides_and_a_larger_sample_extends_a_smaller(tmp_path):
     name = "train/image/000001.jpg"
     assert a[name] != other[name]
     assert all(more[name] == data for name, data in a.items() if name != "sample.json")
+
+
+def test_a_subset_without_images_is_not_there(tmp_path):
+    write_sample(tmp_path, 3, validation=0.0)
+    assert subsets_present(tmp_path) == ["train"]
 
 
 def test_processes_write_the_same_sample(tmp_path, monkeypatch):

@@ -50,7 +50,8 @@ def write_sample(output, images, seed=0, validation=0.2, progress=None):
     Whole identities go to training or to validation.
 
     Args:
-        output: Folder to make: train and validation, each with image and annos, and sample.json.
+        output: Folder to make: train and validation, each with image and annos if it has any
+            images, and sample.json.
         images: How many images in all.
         seed: Of everything random, from 0.
         validation: Share of the identities kept for validation, at least 0 and less than 1.
@@ -69,7 +70,8 @@ def write_sample(output, images, seed=0, validation=0.2, progress=None):
     output = Path(output)
     if read_record(output) == record:
         return record
-    begin(output, record, [f"{subset}/{kind}" for subset in SUBSETS for kind in ("image", "annos")])
+    begin(output, record, [f"{subset}/{kind}" for subset in SUBSETS if record["counts"][subset]
+                           for kind in ("image", "annos")])
     tasks, numbers = [], dict.fromkeys(SUBSETS, 0)
     for index, subset in enumerate(subset_of):
         numbers[subset] += 1
