@@ -8,7 +8,7 @@ from pathlib import Path
 
 import keras
 
-from mrcnn import devices, plan, resume, training, weights
+from mrcnn import plan, resume, training, weights
 from mrcnn.callbacks import LossLog, ProgressReport, TensorBoard
 from mrcnn.checkpoints import Checkpoints
 from mrcnn.data import mold
@@ -46,7 +46,7 @@ class MaskRCNN(MatterportMethods):
         self.mode, self.config, self.model_dir = mode, config, Path(model_dir)
         self.report = None
         self._new_layers = None  # those that no file has given weights to; None before the first
-        self._strategy = devices.make_strategy(config.GPU_COUNT) if mode == "training" else None
+        self._strategy = training.make_strategy(config.GPU_COUNT) if mode == "training" else None
         self._convention = self._history = None
         self._network = self._keras_model = self._detector = None
         self.set_log_dir()
@@ -60,7 +60,7 @@ class MaskRCNN(MatterportMethods):
                 config.ROI_ALIGN = self._convention or "aligned"
             if self.mode == "training":
                 keras.utils.set_random_seed(config.SEED)
-            with devices.scope(self._strategy):
+            with training.scope(self._strategy):
                 self._network = Network(config)
                 self._network.layers_by_name()  # makes the variables
         return self._network

@@ -14,7 +14,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from mrcnn import devices, resume
+from mrcnn import resume
 from mrcnn.interrupt import interruptible
 from mrcnn.optimizers import make_optimizer
 from mrcnn.trainable import set_trainable
@@ -70,7 +70,7 @@ class Trainer:
         schedule: `schedules.Schedule`.
         steps_per_epoch: steps between two ends of an epoch; the last epoch may be shorter.
         progress: `resume.Progress` to start from.
-        strategy: what `devices.make_strategy` returned.
+        strategy: what `make_strategy` returned.
 
     Attributes:
         model: the `TrainingModel`, which callbacks know as `model`.
@@ -88,7 +88,7 @@ class Trainer:
         self.wait_seconds = self.step_seconds = 0.0
         self.stop_reason = None
         replicas = strategy.num_replicas_in_sync if strategy else 1
-        with devices.scope(strategy):
+        with scope(strategy):
             self.model = TrainingModel(network.training_graph(), config.LOSS_WEIGHTS, replicas)
         self._stage = self._rate = None
         self._enter(schedule.stage(self.progress.step))
@@ -230,7 +230,7 @@ class Trainer:
             batch = next(batches)
             self.wait_seconds += time.perf_counter() - began
             images += len(batch["input_image"])
-            inputs = devices.share(self._inputs(batch), self.strategy)
+            inputs = share(self._inputs(batch), self.strategy)
             parts.append(self.model.train_on_batch(inputs, return_dict=True))
         return {name: float(np.mean([part[name] for part in parts]))
                 for name in self.logged}, images
@@ -271,9 +271,9 @@ class Trainer:
         set_trainable(self.network, stage.layers)
         new = [variable.path for name, layer in self.network.layers_by_name().items()
                if name in self.progress.new_layers for variable in layer.weights]
-        with devices.scope(self.strategy):
+        with scope(self.strategy):
             self.optimizer = make_optimizer(
-                self.config, new, devices.sum_over_replicas if self.strategy else None)
+                self.config, new, sum_over_replicas if self.strategy else None)
             self.optimizer.build(self.model.trainable_variables)
             # For mixed_float16 ours is within one that scales the loss.
             ours = getattr(self.optimizer, "inner_optimizer", self.optimizer)
@@ -282,6 +282,82 @@ class Trainer:
             self.model.compile(optimizer=self.optimizer, auto_scale_loss=False,
                                jit_compile=keras.backend.backend() == "jax")
         self._stage, self._rate = stage, None
+
+
+def make_deterministic(seed):
+    """Make everything after this call repeatable: seeds, and TensorFlow's operations."""
+    keras.utils.set_random_seed(seed)
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()
+
+
+def make_strategy(gpu_count):
+    """Return what spreads a step over several devices, or None for one device.
+
+    Under TensorFlow a `MirroredStrategy`. Under JAX Keras spreads the batch by itself, from now
+    on and for the whole process.
+
+    Raises:
+        ValueError: there are fewer devices, or the backend knows no way.
+    """
+    if gpu_count == 1:
+        return None
+    devices = keras.distribution.list_devices()
+    if len(devices) < gpu_count:
+        raise ValueError(
+            f"GPU_COUNT is {gpu_count}, but {keras.backend.backend()} sees {len(devices)} "
+            f"devices: {devices}.")
+    if keras.backend.backend() == "jax":
+        keras.distribution.set_distribution(
+            keras.distribution.DataParallel(devices=devices[:gpu_count]))
+        return None
+    if keras.backend.backend() != "tensorflow":
+        raise ValueError("Several GPUs need the tensorflow or the jax backend of Keras.")
+    import tensorflow as tf
+
+    return tf.distribute.MirroredStrategy(devices[:gpu_count])
+
+
+def scope(strategy):
+    """Context in which models and optimizers for a strategy are made."""
+    return strategy.scope() if strategy else contextlib.nullcontext()
+
+
+def share(batch, strategy):
+    """Split a batch over the replicas, in equal parts."""
+    if strategy is None:
+        return batch
+    replicas = strategy.num_replicas_in_sync
+    parts = {name: np.split(value, replicas) for name, value in batch.items()}
+    return {name: strategy.experimental_distribute_values_from_function(
+        lambda context, part=part: part[context.replica_id_in_sync_group])
+        for name, part in parts.items()}
+
+
+def sum_over_replicas(tensors):
+    """Add up tensors over all replicas, within a step."""
+    import tensorflow as tf
+
+    context = tf.distribute.get_replica_context()
+    return context.all_reduce(tf.distribute.ReduceOp.SUM, list(tensors))
+
+
+def peak_gpu_memory_mb():
+    """The most memory that the first GPU has held so far, MB; None without one, or if untold."""
+    if not any(name.startswith("gpu") for name in keras.distribution.list_devices()):
+        return None
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        return tf.config.experimental.get_memory_info("GPU:0")["peak"] / 1e6
+    if keras.backend.backend() == "jax":
+        import jax
+
+        peak = (jax.local_devices()[0].memory_stats() or {}).get("peak_bytes_in_use")
+        return None if peak is None else peak / 1e6
+    return None
 
 
 def _listed(losses):

@@ -22,7 +22,7 @@ MRCNN_FLOORS = (
     {"backbone", "losses", "rpn", "sampling", "heads"},
     {"network"},
     {"weights", "weights_file", "weights_report", "download", "detection", "cost", "stages",
-     "optimizers", "resume", "callbacks", "checkpoints", "plan", "devices", "training", "export"},
+     "optimizers", "resume", "callbacks", "checkpoints", "plan", "training", "export"},
     {"matterport"},
     {"mask_rcnn", "model", "utils", "parallel_model", "figures", "visualize"},
 )
@@ -35,7 +35,7 @@ FASHION_FLOORS = (
 # `data` stands beside the network: it works where no backend is installed.
 DATA_MAY_IMPORT = MRCNN_FLOORS[0] | MRCNN_FLOORS[1] | {"data"}
 TENSORFLOW = {"mrcnn/layers/nms.py", "mrcnn/layers/roi_align.py", "mrcnn/callbacks.py",
-              "mrcnn/devices.py", "mrcnn/export.py"}
+              "mrcnn/export.py", "mrcnn/training.py"}
 # What worker processes and the command line's help import must start fast.
 LIGHT = (
     "mrcnn", "mrcnn.config", "mrcnn.boxes", "mrcnn.anchors", "mrcnn.masks", "mrcnn.keypoints",

@@ -135,8 +135,8 @@ def _results(arguments, model, dataset, image_ids):
 
 def _run_network(arguments, model, dataset, results):
     from fashion.benchmark import collect, costs, report
-    from mrcnn import devices
     from mrcnn.detection import Detector
+    from mrcnn.training import peak_gpu_memory_mb
 
     network = models.build("inference", model, arguments.logs).network
     detector = Detector(network)
@@ -146,4 +146,4 @@ def _run_network(arguments, model, dataset, results):
     results.write_facts({
         **collect.facts_of(detector), "costs": measured, "environment": report.environment(),
         "peak_memory_MB": {"after the pass": costs.peak_memory_mb(),
-                           "on the GPU": devices.peak_gpu_memory_mb()}})
+                           "on the GPU": peak_gpu_memory_mb()}})

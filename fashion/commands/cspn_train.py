@@ -21,7 +21,7 @@ def run(arguments, model):
     datasets = _load(data, options)
     config = train.configure(model, arguments)
     common.load_backend()
-    from mrcnn.devices import make_deterministic
+    from mrcnn.training import make_deterministic
 
     if arguments.deterministic:
         make_deterministic(config.SEED)

@@ -154,11 +154,11 @@ def run(arguments):
     else:
         print("No validation images here: no validation losses, no average precision.")
     common.load_backend()
-    from mrcnn import devices
+    from mrcnn import training
     from mrcnn.data.augment import Jitter
 
     if arguments.deterministic:
-        devices.make_deterministic(config.SEED)
+        training.make_deterministic(config.SEED)
     face = models.build("training", models.Model(config, model.weights), arguments.logs)
     check_watch(options["watch"], face.network, options["eval_limit"], validation is not None)
     if _is_another(config, model.config):

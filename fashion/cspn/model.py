@@ -8,7 +8,7 @@ import numpy as np
 from fashion.cspn import crops
 from fashion.cspn.garments import WIDER, Garments, zoomed
 from fashion.cspn.network import Network
-from mrcnn import devices
+from mrcnn import training
 from mrcnn.mask_rcnn import MaskRCNN
 
 
@@ -27,7 +27,7 @@ class CSPN(MaskRCNN):
         if self._network is None:
             if self.mode == "training":
                 keras.utils.set_random_seed(self.config.SEED)
-            with devices.scope(self._strategy):
+            with training.scope(self._strategy):
                 self._network = Network(self.config)
                 self._network.layers_by_name()  # makes the variables
         return self._network

@@ -11,7 +11,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from mrcnn import devices
+from mrcnn import training
 from mrcnn.config import Config
 from mrcnn.data.dataset import Dataset
 from mrcnn.model import MaskRCNN
@@ -94,7 +94,7 @@ class Killer(keras.callbacks.Callback):
 
 
 def main(logs, kill_at=0):
-    devices.make_deterministic(SquaresConfig.SEED)
+    training.make_deterministic(SquaresConfig.SEED)
     model = MaskRCNN("training", SquaresConfig(), logs)
     if Path(logs).exists():
         model.load_weights(model.find_last())

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import pytest
 
-from mrcnn import devices, training, weights
+from mrcnn import training, weights
 from mrcnn.checkpoints import Checkpoints
 from mrcnn.resume import RunFolder
 from mrcnn.schedules import Schedule, Stage, make_schedule
@@ -270,9 +270,9 @@ TWO_DEVICES = """
 import numpy as np, tensorflow as tf
 cpu, = tf.config.list_physical_devices("CPU")
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-from mrcnn import devices, training
+from mrcnn import training
 from tests.mrcnn import test_training as t
-strategy = devices.make_strategy(2)
+strategy = training.make_strategy(2)
 config = t.StandInConfig().override({"GRADIENT_CLIP_NORM": 0.05, "WEIGHT_DECAY": 0.01})
 schedule = t.make_schedule(config, 4, "constant", epochs=2)
 with strategy.scope():
@@ -331,4 +331,4 @@ def test_training_and_resuming_under_jax_without_tensorflow(tmp_path):
 
 def test_more_devices_than_there_are_is_refused():
     with pytest.raises(ValueError, match="GPU_COUNT is 64, but tensorflow sees"):
-        devices.make_strategy(64)
+        training.make_strategy(64)
